@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Second pass: the gradient of each pixel from the coefficients of its image,
+///
+///   d rSMI / d y_j = (1/M) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab.
+///
+/// Seen from here both images are alike: `varied` is the one that is differentiated, `other` the other one.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../estimator/chebyshev.hpp"
+#include "../estimator/spline_histogram.hpp"
+#include "lanes.hpp"
+#include "pixels.hpp"
+
+namespace scc::cpu {
+
+/// Which image is differentiated.
+enum class Side { x, y };
+
+/// G_ab where a belongs to the other image, b to the varied one.
+inline double moment_derivative(double const* drsmi_dmoments, int basis_size, Side varied, int a, int b) {
+  return varied == Side::y ? drsmi_dmoments[a * basis_size + b] : drsmi_dmoments[b * basis_size + a];
+}
+
+/// Gradient in the chebyshev basis: sum over b >= 1 of U_{b-1}(varied) sum_a b G_ab T_a(other), as T_b' = b U_{b-1}.
+template <class Real>
+class ChebyshevGradient {
+public:
+  /// @param drsmi_dmoments  [D + 1, D + 1] of the image
+  /// @param factor          what the sum is multiplied by
+  ChebyshevGradient(Instructions instructions, int degree, double const* drsmi_dmoments, Side varied, double factor)
+      : instructions_(instructions), degree_(degree) {
+    Real* coefficient = coefficients_;
+    for (int b = 1; b <= degree; ++b) {
+      for (int a = 0; a <= degree - b; ++a) {
+        *coefficient++ = static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, degree + 1, varied, a, b));
+      }
+    }
+  }
+
+  /// Writes the gradient [block_size] of the varied block.
+  void evaluate(PixelBlock<Real> const& other, PixelBlock<Real> const& varied, Real* gradient) {
+    if (instructions_ == Instructions::avx2) {
+      evaluate_avx2(other.t, varied.t, gradient);
+    } else {
+      evaluate_lanes<baseline_bytes>(other.t, varied.t, gradient);
+    }
+  }
+
+private:
+  SCC_TARGET_AVX2 void evaluate_avx2(Real const* other, Real const* varied, Real* gradient) {
+    evaluate_lanes<avx2_bytes>(other, varied, gradient);
+  }
+
+  template <int Bytes>
+  SCC_ALWAYS_INLINE void evaluate_lanes(Real const* other, Real const* varied, Real* gradient) {
+    using L = Lanes<Real, Bytes>;
+    // Several lanes go together, so that each coefficient is fetched once for all of them.
+    constexpr int together = 4;
+    constexpr int stride = together * L::count;
+    alignas(64) Real table[chebyshev::max_degree * stride];  // T_a(other), a < D
+    for (int k = 0; k < block_size; k += stride) {
+      for (int g = 0; g < together; ++g) {
+        L const value = L::load(other + k + g * L::count);
+        L const two_t = value + value;
+        L previous = L::all(Real(1)), current = value;
+        previous.store(table + g * L::count);
+        for (int a = 1; a < degree_; ++a) {
+          current.store(table + a * stride + g * L::count);
+          L const following = chebyshev::next(two_t, current, previous);
+          previous = current;
+          current = following;
+        }
+      }
+      L two_t[together], u_previous[together], u[together], total[together];
+      for (int g = 0; g < together; ++g) {
+        L const value = L::load(varied + k + g * L::count);
+        two_t[g] = value + value;
+        u_previous[g] = L::all(Real(0));
+        u[g] = L::all(Real(1));
+        total[g] = L::all(Real(0));
+      }
+      Real const* coefficient = coefficients_;
+      for (int b = 1; b <= degree_; ++b) {
+        L inner[together];
+        for (int g = 0; g < together; ++g) {
+          inner[g] = L::all(Real(0));
+        }
+        for (int a = 0; a <= degree_ - b; ++a) {
+          L const c = L::all(*coefficient++);
+          for (int g = 0; g < together; ++g) {
+            inner[g].add_product(c, L::load(table + a * stride + g * L::count));
+          }
+        }
+        for (int g = 0; g < together; ++g) {
+          total[g].add_product(u[g], inner[g]);
+          L const following = chebyshev::next(two_t[g], u[g], u_previous[g]);
+          u_previous[g] = u[g];
+          u[g] = following;
+        }
+      }
+      for (int g = 0; g < together; ++g) {
+        total[g].store(gradient + k + g * L::count);
+      }
+    }
+  }
+
+  Instructions instructions_;
+  int degree_;
+  alignas(64) Real coefficients_[chebyshev::max_degree * (chebyshev::max_degree + 1) / 2];
+};
+
+/// Gradient in the histogram basis: the sum over the 4 x 4 bins that a pixel touches.
+class HistogramGradient {
+public:
+  /// @param drsmi_dmoments  [B, B] of the image
+  /// @param factor          what the sum is multiplied by
+  HistogramGradient(Instructions instructions, int bins_per_axis, double const* drsmi_dmoments, Side varied,
+                    double factor)
+      : instructions_(instructions),
+        size_(bins_per_axis),
+        drsmi_dmoments_(drsmi_dmoments),
+        other_step_(varied == Side::y ? bins_per_axis : 1),
+        varied_step_(varied == Side::y ? 1 : bins_per_axis),
+        factor_(factor * 0.5 * (bins_per_axis - spline_histogram::extra_bins)) {}
+
+  /// Writes the gradient of the first `count` pixels of the varied block.
+  void evaluate(PixelBlock<double> const& other, PixelBlock<double> const& varied, int count, double* gradient) {
+    if (instructions_ == Instructions::avx2) {
+      evaluate_avx2(other.t, varied.t, count, gradient);
+    } else {
+      evaluate_pixels(other.t, varied.t, count, gradient);
+    }
+  }
+
+private:
+  SCC_TARGET_AVX2 void evaluate_avx2(double const* other, double const* varied, int count, double* gradient) {
+    evaluate_pixels(other, varied, count, gradient);
+  }
+
+  SCC_ALWAYS_INLINE void evaluate_pixels(double const* other, double const* varied, int count, double* gradient) {
+    using spline_histogram::Location;
+    int const intervals = size_ - spline_histogram::extra_bins;
+    for (int k = 0; k < count; ++k) {
+      Location const at_other = spline_histogram::locate(other[k], intervals);
+      Location const at_varied = spline_histogram::locate(varied[k], intervals);
+      double w[4], dw[4];
+      spline_histogram::weights(at_other.fraction, w);
+      spline_histogram::weight_derivatives(at_varied.fraction, dw);
+      double const* const corner = drsmi_dmoments_ + at_other.first * other_step_ + at_varied.first * varied_step_;
+      double sum = 0;
+      for (int i = 0; i < 4; ++i) {
+        double const* const row = corner + i * other_step_;
+        sum += w[i] * (dw[0] * row[0] + dw[1] * row[varied_step_] + dw[2] * row[2 * varied_step_] +
+                       dw[3] * row[3 * varied_step_]);
+      }
+      gradient[k] = factor_ * sum;
+    }
+  }
+
+  Instructions instructions_;
+  int size_;
+  double const* drsmi_dmoments_;
+  std::ptrdiff_t other_step_, varied_step_;
+  double factor_;
+};
+
+}  // namespace scc::cpu

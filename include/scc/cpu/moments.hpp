@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D.
+///
+/// A block of pixels is a small matrix product, T(x) T(y)^T over the block, of which only the triangle is wanted. It is
+/// cut into tiles of tile_rows x tile_columns accumulators that stay in registers while the block goes by.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+
+#include "../estimator/chebyshev.hpp"
+#include "lanes.hpp"
+#include "pixels.hpp"
+
+namespace scc::cpu {
+
+/// Sums of T_a(x_j) T_b(y_j), a + b <= D, over pixels added a block at a time.
+///
+/// Each SIMD lane adds at most 64 pixels in `Real` before its sum goes to a double, so that float sums lose no more than a
+/// few units in the last place, whatever the size of the image.
+template <class Real>
+class ChebyshevMoments {
+public:
+  static constexpr int tile_rows = 4;
+  static constexpr int tile_columns = 3;
+  static constexpr int tile_size = tile_rows * tile_columns;
+
+  /// Number of Reals of memory that an instance needs, aligned to 64 bytes.
+  static std::size_t table_size(int degree) {
+    return static_cast<std::size_t>(padded(degree + 1, tile_rows) + padded(degree + 1, tile_columns)) * block_size +
+           static_cast<std::size_t>(tiles(degree)) * tile_size * max_lanes;
+  }
+  /// Number of doubles of memory that an instance needs, aligned to 64 bytes.
+  static std::size_t sum_size(int degree) { return static_cast<std::size_t>(tiles(degree)) * tile_size * max_lanes; }
+
+  /// @param tables  [table_size(degree)] working memory
+  /// @param sums    [sum_size(degree)] working memory
+  ChebyshevMoments(Instructions instructions, int degree, Real* tables, double* sums)
+      : instructions_(instructions),
+        degree_(degree),
+        x_table_(tables),
+        y_table_(x_table_ + static_cast<std::ptrdiff_t>(padded(degree + 1, tile_rows)) * block_size),
+        lane_sums_(y_table_ + static_cast<std::ptrdiff_t>(padded(degree + 1, tile_columns)) * block_size),
+        sums_(sums) {
+    // The rows beyond the degree are multiplied like the others, into sums that nobody reads.
+    std::fill(tables, tables + table_size(degree), Real(0));
+    std::fill(sums, sums + sum_size(degree), 0.0);
+  }
+
+  /// Adds the first `count` pixels of two blocks.
+  void add(PixelBlock<Real> const& x, PixelBlock<Real> const& y, int count) {
+    if (instructions_ == Instructions::avx2) {
+      add_avx2(x.t, y.t, count);
+    } else {
+      add_lanes<baseline_bytes>(x.t, y.t, count);
+    }
+    ++blocks_;
+    if (blocks_ * block_size >= pixels_per_lane * lanes()) {
+      flush();
+    }
+  }
+
+  /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
+  void finish(double* totals) {
+    flush();
+    double const* tile = sums_;
+    for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
+      for (int b0 = 0; b0 <= degree_ - a0; b0 += tile_columns, tile += tile_size * lanes()) {
+        for (int a = a0; a < std::min(a0 + tile_rows, degree_ + 1); ++a) {
+          for (int b = b0; b < std::min(b0 + tile_columns, degree_ + 1 - a); ++b) {
+            double const* const lane = tile + ((a - a0) * tile_columns + (b - b0)) * lanes();
+            totals[row_start(a) + b] = std::accumulate(lane, lane + lanes(), 0.0);
+          }
+        }
+      }
+    }
+  }
+
+  /// Index of the term (a, 0) in the packed triangle that finish() writes.
+  int row_start(int a) const { return a * (degree_ + 1) - a * (a - 1) / 2; }
+
+private:
+  static constexpr int pixels_per_lane = 64;
+  static constexpr int max_lanes = avx2_bytes / static_cast<int>(sizeof(Real));
+
+  static int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+  static int tiles(int degree) {
+    int count = 0;
+    for (int a0 = 0; a0 <= degree; a0 += tile_rows) {
+      count += (degree - a0) / tile_columns + 1;
+    }
+    return count;
+  }
+
+  int lanes() const {
+    return (instructions_ == Instructions::avx2 ? avx2_bytes : baseline_bytes) / static_cast<int>(sizeof(Real));
+  }
+
+  SCC_TARGET_AVX2 void add_avx2(Real const* x, Real const* y, int count) { add_lanes<avx2_bytes>(x, y, count); }
+
+  template <int Bytes>
+  SCC_ALWAYS_INLINE void add_lanes(Real const* x, Real const* y, int count) {
+    fill_table<Bytes>(x, x_table_);
+    fill_table<Bytes>(y, y_table_);
+    if (count < block_size) {
+      for (int a = 0; a <= degree_; ++a) {
+        std::fill(x_table_ + a * block_size + count, x_table_ + (a + 1) * block_size, Real(0));
+      }
+    }
+    Real* tile = lane_sums_;
+    for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
+      for (int b0 = 0; b0 <= degree_ - a0; b0 += tile_columns, tile += tile_size * Lanes<Real, Bytes>::count) {
+        add_tile<Bytes>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile);
+      }
+    }
+  }
+
+  /// T_a(t_k) to table[a, k].
+  template <int Bytes>
+  SCC_ALWAYS_INLINE void fill_table(Real const* t, Real* table) const {
+    using L = Lanes<Real, Bytes>;
+    for (int k = 0; k < block_size; k += L::count) {
+      L const value = L::load(t + k);
+      L const two_t = value + value;
+      L previous = L::all(Real(1)), current = value;
+      previous.store(table + k);
+      for (int a = 1; a <= degree_; ++a) {
+        current.store(table + a * block_size + k);
+        L const following = chebyshev::next(two_t, current, previous);
+        previous = current;
+        current = following;
+      }
+    }
+  }
+
+  template <int Bytes>
+  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums) {
+    using L = Lanes<Real, Bytes>;
+    L sum[tile_size];
+    for (int i = 0; i < tile_size; ++i) {
+      sum[i] = L::load(sums + i * L::count);
+    }
+    for (int k = 0; k < block_size; k += L::count) {
+      L const y0 = L::load(y + k), y1 = L::load(y + block_size + k), y2 = L::load(y + 2 * block_size + k);
+      for (int i = 0; i < tile_rows; ++i) {
+        L const xi = L::load(x + i * block_size + k);
+        sum[i * tile_columns].add_product(xi, y0);
+        sum[i * tile_columns + 1].add_product(xi, y1);
+        sum[i * tile_columns + 2].add_product(xi, y2);
+      }
+    }
+    for (int i = 0; i < tile_size; ++i) {
+      sum[i].store(sums + i * L::count);
+    }
+  }
+
+  void flush() {
+    int const count = tiles(degree_) * tile_size * lanes();
+    for (int k = 0; k < count; ++k) {
+      sums_[k] += static_cast<double>(lane_sums_[k]);
+      lane_sums_[k] = 0;
+    }
+    blocks_ = 0;
+  }
+
+  Instructions instructions_;
+  int degree_;
+  Real* x_table_;
+  Real* y_table_;
+  Real* lane_sums_;
+  double* sums_;
+  int blocks_ = 0;
+};
+
+}  // namespace scc::cpu

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Pixels of any type and layout to blocks of numbers t in [-1, 1], and gradients back. What a pixel outside the domain or
+/// a NaN means is decided here, once for both bases and both passes.
+
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "../image_batch.hpp"
+#include "../options.hpp"
+
+namespace scc::cpu {
+
+/// Pixels are worked on in blocks of this many; the tables of a block fit the first-level cache.
+inline constexpr int block_size = 128;
+
+/// Whether T, or T const, can be an element of an image.
+template <class T>
+inline constexpr bool is_pixel_type =
+  std::is_same_v<std::remove_const_t<T>, float> || std::is_same_v<std::remove_const_t<T>, double> ||
+  std::is_same_v<std::remove_const_t<T>, Eigen::half> || std::is_same_v<std::remove_const_t<T>, Eigen::bfloat16> ||
+  std::is_same_v<std::remove_const_t<T>, std::uint8_t>;
+
+/// Whether T can be an element of a gradient.
+template <class T>
+inline constexpr bool is_gradient_type =
+  is_pixel_type<T> && !std::is_const_v<T> && !std::is_same_v<T, std::uint8_t>;
+
+/// NaN by its bits, which holds where compiler flags promise that there are no NaNs.
+inline bool is_nan(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return (bits & 0x7fffffffU) > 0x7f800000U;
+}
+inline bool is_nan(double value) {
+  std::uint64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return (bits & 0x7fffffffffffffffULL) > 0x7ff0000000000000ULL;
+}
+
+/// The map from pixel values to t in [-1, 1].
+template <class Real>
+struct DomainMap {
+  Real lowest, highest;  ///< Options::domain_min, domain_max
+  Real center, scale;    ///< t = (value - center) * scale
+  Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
+
+  explicit DomainMap(Options const& options)
+      : lowest(static_cast<Real>(options.domain_min)),
+        highest(static_cast<Real>(options.domain_max)),
+        center(static_cast<Real>(0.5 * (options.domain_min + options.domain_max))),
+        scale(static_cast<Real>(2 / (options.domain_max - options.domain_min))),
+        byte_scale(static_cast<Real>((options.domain_max - options.domain_min) / 255)) {}
+};
+
+/// A block of consecutive pixels of one image. Entries beyond the last pixel are 0 and inside.
+template <class Real>
+struct PixelBlock {
+  alignas(64) Real t[block_size];                ///< Pixel values mapped to [-1, 1] and clamped; 0 for a NaN.
+  alignas(64) std::uint8_t outside[block_size];  ///< 1 where the pixel was outside the domain.
+  std::int64_t outside_count, nan_count;
+};
+
+/// Steps through the pixels of one image in the order c, h, w, in runs of equally spaced pixels as long as the strides
+/// allow.
+template <class T>
+class PixelRuns {
+public:
+  PixelRuns(ImageBatch<T> const& view, std::int64_t image)
+      : first_(view.data + image * view.image_stride), view_(view), run_length_(view.width) {
+    if (view.row_stride == view.width * view.column_stride || view.height == 1) {
+      run_length_ *= view.height;
+      rows_are_joined_ = true;
+      if (view.channel_stride == run_length_ * view.column_stride || view.channels == 1) {
+        run_length_ *= view.channels;
+      }
+    }
+  }
+
+  /// Calls body(first, step, offset, length) for each run of the pixels [start, start + count): `length` elements at
+  /// first, first + step, ..., the first of them number `offset` of the range.
+  template <class Body>
+  void for_each(std::int64_t start, std::int64_t count, Body const& body) const {
+    std::int64_t run = start / run_length_;
+    std::int64_t within = start % run_length_;
+    for (std::int64_t offset = 0; offset < count; ++run, within = 0) {
+      std::int64_t const length = std::min(run_length_ - within, count - offset);
+      body(first_ + run_offset(run) + within * view_.column_stride, view_.column_stride, offset, length);
+      offset += length;
+    }
+  }
+
+private:
+  std::int64_t run_offset(std::int64_t run) const {
+    if (rows_are_joined_) {
+      return run * view_.channel_stride;
+    }
+    return run / view_.height * view_.channel_stride + run % view_.height * view_.row_stride;
+  }
+
+  T* first_;
+  ImageBatch<T> view_;
+  std::int64_t run_length_;
+  bool rows_are_joined_ = false;
+};
+
+/// Reads pixels [start, start + count) of an image, count <= block_size.
+template <class Real, class T>
+void load_block(PixelRuns<T> const& pixels, DomainMap<Real> const& domain, std::int64_t start, std::int64_t count,
+                PixelBlock<Real>& block) {
+  if (count < block_size) {
+    std::fill(block.t + count, block.t + block_size, domain.center);
+  }
+  pixels.for_each(start, count, [&](T* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+    Real* const out = block.t + offset;
+    auto const read = [&](std::int64_t stride) {
+      for (std::int64_t k = 0; k < length; ++k) {
+        if constexpr (std::is_same_v<std::remove_const_t<T>, std::uint8_t>) {
+          out[k] = std::min(domain.lowest + domain.byte_scale * static_cast<Real>(first[k * stride]), domain.highest);
+        } else {
+          out[k] = static_cast<Real>(first[k * stride]);
+        }
+      }
+    };
+    step == 1 ? read(1) : read(step);
+  });
+
+  std::int64_t outside_count = 0, nan_count = 0;
+  for (int k = 0; k < block_size; ++k) {
+    Real const value = block.t[k];
+    bool const nan = is_nan(value);
+    bool const outside = !nan && (value < domain.lowest || value > domain.highest);
+    Real const finite = nan ? domain.center : value;
+    Real const inside = std::min(std::max(finite, domain.lowest), domain.highest);
+    block.t[k] = std::min(std::max((inside - domain.center) * domain.scale, Real(-1)), Real(1));
+    block.outside[k] = outside ? 1 : 0;
+    outside_count += outside ? 1 : 0;
+    nan_count += nan ? 1 : 0;
+  }
+  block.outside_count = outside_count;
+  block.nan_count = nan_count;
+}
+
+/// Writes, or adds, gradients [count] to pixels [start, start + count). A pixel outside the domain has gradient 0.
+template <class Real, class G>
+void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t count, Real const* gradient,
+                    std::uint8_t const* outside, bool accumulate) {
+  pixels.for_each(start, count, [&](G* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+    auto const write = [&](std::int64_t stride) {
+      for (std::int64_t k = 0; k < length; ++k) {
+        Real const value = outside[offset + k] != 0 ? Real(0) : gradient[offset + k];
+        G& target = first[k * stride];
+        target = static_cast<G>(accumulate ? static_cast<Real>(target) + value : value);
+      }
+    };
+    step == 1 ? write(1) : write(step);
+  });
+}
+
+}  // namespace scc::cpu

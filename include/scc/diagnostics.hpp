@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Counts of the pixels that the estimator had to treat specially.
+
+#pragma once
+
+#include <cstdint>
+
+namespace scc {
+
+/// Pixels outside the domain, which count as its nearest end, and NaN pixels, which make the image's rSMI NaN. A pixel
+/// repeated by stride 0 counts as often as it is repeated.
+struct Diagnostics {
+  std::int64_t x_outside = 0;
+  std::int64_t x_nan = 0;
+  std::int64_t y_outside = 0;
+  std::int64_t y_nan = 0;
+
+  Diagnostics& operator+=(Diagnostics const& other) {
+    x_outside += other.x_outside;
+    x_nan += other.x_nan;
+    y_outside += other.y_outside;
+    y_nan += other.y_nan;
+    return *this;
+  }
+};
+
+}  // namespace scc

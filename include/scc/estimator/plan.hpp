@@ -1,0 +1,364 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// All that can be computed before the first pixel is seen: the choice of the basis, the compression of the kernels, and
+/// the tables of both. Host only, in double, once per loss.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "../options.hpp"
+#include "chebyshev.hpp"
+#include "kernel_grid.hpp"
+#include "spline_histogram.hpp"
+#include "tables.hpp"
+
+namespace scc {
+
+/// The plan of an estimate for given options. Immutable; derivations are in docs/mathematics.md.
+class Plan {
+public:
+  /// Chooses the basis, and its size, from Options::basis and Options::tolerance.
+  ///
+  /// @throws std::invalid_argument if an option is out of range, if the kernel overflows on the domain, or if it is too
+  ///         narrow for the largest basis to represent it.
+  explicit Plan(Options const& options) : Plan(options, 0) {}
+
+  /// As above, with the size of the basis given instead of chosen (0 chooses it): the total degree D for the chebyshev
+  /// basis, 1..64, or the number of bins for the histogram basis, 19..515. For studies of the basis' error.
+  ///
+  /// @throws std::invalid_argument as above, and if the size is out of range or given for Basis::automatic.
+  Plan(Options const& options, int degree_or_bins) : options_(options) {
+    validate(options_);
+    require_finite_kernels();
+    compress();
+    choose_basis(degree_or_bins);
+    fit_tables();
+  }
+
+  Options const& options() const { return options_; }
+
+  /// The basis in use, chebyshev or histogram.
+  Basis basis() const { return basis_; }
+
+  /// Number of basis functions per axis, B: D + 1 or the number of bins.
+  int basis_size() const { return basis_size_; }
+
+  /// Total degree D of the chebyshev basis, or intervals of the histogram.
+  int resolution() const { return basis_ == Basis::chebyshev ? basis_size_ - 1 : basis_size_ - spline_histogram::extra_bins; }
+
+  /// Number of joint moments that are computed from the pixels of an image.
+  int terms() const {
+    return basis_ == Basis::chebyshev ? basis_size_ * (basis_size_ + 1) / 2 : basis_size_ * basis_size_;
+  }
+
+  /// Number of unknowns of the compressed system, at most n^2.
+  int unknowns() const { return static_cast<int>(unknown_i_.size()); }
+
+  /// Estimated error of the kernels' products in the basis, relative to their largest value on the domain.
+  double basis_error() const { return basis_error_; }
+
+  /// The tables of the solve, in host memory owned by this plan.
+  Tables tables() const {
+    return {basis_,     basis_size_,         functions_,     product_count(functions_), unknowns(),          options_.beta,
+            options_.lambda, one_.data(), psi_.data(), psi_psi_.data(),           kept_.data(),        first_unknown_.data(),
+            unknown_i_.data(), unknown_j_.data()};
+  }
+
+  /// Writes the coefficients [B] of k_p in the basis for each kernel function p, and of the products k_p k_p' (p >= p'):
+  /// what the statistics in the original kernels are made of.
+  void fit_kernels(std::vector<double>& kernels, std::vector<double>& kernel_products) const {
+    KernelGrid const grid(options_);
+    fit([&](int p, double t) { return grid.value(p, pixel_value(t)); }, grid.size(), kernels, kernel_products);
+  }
+
+  /// U [n, r]: psi_i = sum_p U_pi k_p.
+  double lift(int p, int i) const { return lift_[index(i, options_.centers_per_axis, p)]; }
+
+private:
+  static std::size_t index(int row, int columns, int column) {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column);
+  }
+  static int product_count(int functions) { return functions * (functions + 1) / 2; }
+
+  /// Pixel value at t in [-1, 1].
+  double pixel_value(double t) const {
+    return 0.5 * (options_.domain_min + options_.domain_max) + 0.5 * (options_.domain_max - options_.domain_min) * t;
+  }
+
+  // h, H and the gradient hold products of four kernel functions; they must not overflow, nor may lambda drown in them.
+  void require_finite_kernels() {
+    KernelGrid const grid(options_);
+    double largest = 0;
+    for (int p = 0; p < grid.size(); ++p) {
+      largest = std::max({largest, grid.value(p, options_.domain_min), grid.value(p, options_.domain_max)});
+    }
+    if (options_.kernel == Kernel::reciprocal_gaussian && !(largest < 1e50)) {
+      detail::reject_option("bandwidth", options_.bandwidth,
+                            "larger: the reciprocal kernel exceeds 1e50 on the domain with these centers");
+    }
+  }
+
+  // One-sided Jacobi: rotates pairs of kernel functions, given by their samples, until all are orthogonal. This is the
+  // singular value decomposition k_p = sum_i U_pi psi_i, with small psi_i as accurate as large ones.
+  void compress() {
+    KernelGrid const grid(options_);
+    int const n = grid.size();
+    int const samples = 512;
+    std::vector<std::vector<double>> psi(static_cast<std::size_t>(n)), u(static_cast<std::size_t>(n));
+    for (int p = 0; p < n; ++p) {
+      auto const row = static_cast<std::size_t>(p);
+      for (int k = 0; k < samples; ++k) {
+        psi[row].push_back(grid.value(p, pixel_value(2.0 * k / (samples - 1) - 1)));
+      }
+      u[row].assign(static_cast<std::size_t>(n), 0.0);
+      u[row][row] = 1;
+    }
+    auto const dot = [](std::vector<double> const& a, std::vector<double> const& b) {
+      return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+    };
+    auto const rotate = [](std::vector<double>& a, std::vector<double>& b, double c, double s) {
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        double const ak = a[k];
+        a[k] = c * ak - s * b[k];
+        b[k] = s * ak + c * b[k];
+      }
+    };
+    bool rotated = true;
+    for (int sweep = 0; rotated && sweep < 30; ++sweep) {
+      rotated = false;
+      for (std::size_t i = 0; i < psi.size(); ++i) {
+        for (std::size_t j = i + 1; j < psi.size(); ++j) {
+          double const aa = dot(psi[i], psi[i]), bb = dot(psi[j], psi[j]), ab = dot(psi[i], psi[j]);
+          if (std::abs(ab) <= 1e-14 * std::sqrt(aa * bb)) {
+            continue;
+          }
+          rotated = true;
+          double const zeta = (bb - aa) / (2 * ab);
+          double const tangent = (zeta >= 0 ? 1 : -1) / (std::abs(zeta) + std::hypot(1.0, zeta));
+          double const c = 1 / std::hypot(1.0, tangent);
+          rotate(psi[i], psi[j], c, c * tangent);
+          rotate(u[i], u[j], c, c * tangent);
+        }
+      }
+    }
+    keep_pairs(psi, u);
+  }
+
+  // Leaving the pair (i, j) out changes rSMI by at most about (sup|psi_i| sup|psi_j|)^2 / lambda.
+  void keep_pairs(std::vector<std::vector<double>> const& psi, std::vector<std::vector<double>> const& u) {
+    auto const n = psi.size();
+    std::vector<double> sup(n, 0.0);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (double const value : psi[i]) {
+        sup[i] = std::max(sup[i], std::abs(value));
+      }
+    }
+    std::vector<std::size_t> order(n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sup[a] > sup[b]; });
+
+    double const smallest = std::sqrt(compression_share * options_.tolerance * options_.lambda);
+    for (auto const i : order) {
+      int count = 0;
+      for (auto const j : order) {
+        count += sup[i] * sup[j] > smallest ? 1 : 0;
+      }
+      if (count == 0 && functions_ > 0) {
+        break;
+      }
+      count = std::max(count, 1);
+      kept_.push_back(count);
+      first_unknown_.push_back(unknowns());
+      for (int j = 0; j < count; ++j) {
+        unknown_i_.push_back(functions_);
+        unknown_j_.push_back(j);
+      }
+      lift_.insert(lift_.end(), u[i].begin(), u[i].end());
+      ++functions_;
+    }
+  }
+
+  void choose_basis(int degree_or_bins) {
+    using spline_histogram::extra_bins;
+    if (degree_or_bins != 0) {
+      bool const in_range =
+        (options_.basis == Basis::chebyshev && degree_or_bins >= 1 && degree_or_bins <= chebyshev::max_degree) ||
+        (options_.basis == Basis::histogram &&
+         degree_or_bins >= spline_histogram::min_intervals + extra_bins &&
+         degree_or_bins <= spline_histogram::max_intervals + extra_bins);
+      if (!in_range) {
+        throw std::invalid_argument("scc::Plan: the size of the basis is " + std::to_string(degree_or_bins) +
+                                    ", must be a degree in [1, 64] with Basis::chebyshev or a number of bins in "
+                                    "[19, 515] with Basis::histogram");
+      }
+    }
+    double const goal = options_.tolerance;
+    if (options_.basis != Basis::histogram) {
+      std::vector<double> const error = chebyshev_errors();
+      int const highest = options_.basis == Basis::automatic ? automatic_max_degree : chebyshev::max_degree;
+      int degree = degree_or_bins;
+      if (degree == 0) {
+        degree = 1;
+        while (degree < highest && error[static_cast<std::size_t>(degree)] > chebyshev_share * goal) {
+          ++degree;
+        }
+      }
+      double const reached = error[static_cast<std::size_t>(degree)];
+      if (options_.basis == Basis::chebyshev || reached <= chebyshev_share * goal) {
+        use_basis(Basis::chebyshev, degree + 1, reached);
+        return;
+      }
+    }
+    if (degree_or_bins != 0) {
+      int const intervals = degree_or_bins - extra_bins;
+      use_basis(Basis::histogram, degree_or_bins, histogram_error(intervals));
+      return;
+    }
+    int intervals = spline_histogram::min_intervals;
+    double reached = histogram_error(intervals);
+    while (reached > histogram_share * goal && intervals < spline_histogram::max_intervals) {
+      intervals *= 2;
+      reached = histogram_error(intervals);
+    }
+    use_basis(Basis::histogram, intervals + extra_bins, reached);
+  }
+
+  void use_basis(Basis basis, int size, double error) {
+    basis_ = basis;
+    basis_size_ = size;
+    basis_error_ = error;
+    if (!(error <= 0.05)) {
+      detail::reject_option("bandwidth", options_.bandwidth,
+                            basis == Basis::chebyshev
+                              ? "larger for Basis::chebyshev: no degree in reach represents these kernels"
+                              : "larger: no histogram in reach represents these kernels on this domain");
+    }
+    one_.assign(static_cast<std::size_t>(size), basis == Basis::histogram ? 1.0 : 0.0);
+    one_[0] = 1;
+  }
+
+  // The squares k_p^2 bound the coefficients of all products k_p k_p', which are as wide and nowhere larger.
+  std::vector<double> chebyshev_errors() const {
+    KernelGrid const grid(options_);
+    int const degree = 2 * chebyshev::max_degree;
+    chebyshev::Interpolation const series(2 * degree + 2, degree);
+    std::vector<double> envelope(static_cast<std::size_t>(degree) + 1, 0.0);
+    std::vector<double> samples(series.nodes().size()), coefficients(envelope.size());
+    double largest = 0;
+    for (int p = 0; p < grid.size(); ++p) {
+      for (std::size_t k = 0; k < samples.size(); ++k) {
+        double const value = grid.value(p, pixel_value(series.nodes()[k]));
+        samples[k] = value * value;
+        largest = std::max(largest, samples[k]);
+      }
+      series.fit(samples.data(), coefficients.data());
+      for (std::size_t a = 0; a < envelope.size(); ++a) {
+        envelope[a] = std::max(envelope[a], std::abs(coefficients[a]));
+      }
+    }
+    for (auto& value : envelope) {
+      value /= std::max(largest, 1e-300);
+    }
+    return chebyshev::truncation_error(envelope);
+  }
+
+  // Largest error of the squares k_p^2, the narrowest of the functions to be represented, between the fitted points.
+  double histogram_error(int intervals) const {
+    KernelGrid const grid(options_);
+    spline_histogram::LeastSquares const splines(intervals);
+    std::vector<double> samples(splines.nodes().size()), coefficients(samples.size());
+    double largest = 0, worst = 0;
+    for (int p = 0; p < grid.size(); ++p) {
+      auto const square = [&](double t) {
+        double const value = grid.value(p, pixel_value(t));
+        return value * value;
+      };
+      for (std::size_t k = 0; k < samples.size(); ++k) {
+        samples[k] = square(splines.nodes()[k]);
+        largest = std::max(largest, samples[k]);
+      }
+      splines.fit(samples.data(), coefficients.data());
+      for (int k = 0; k <= 4 * intervals; ++k) {
+        double const t = std::min(0.5 * k / intervals - 1, 1.0);
+        worst = std::max(worst, std::abs(splines.value(coefficients.data(), t) - square(t)));
+      }
+    }
+    return worst / std::max(largest, 1e-300);
+  }
+
+  // Coefficients in the basis of `count` functions of t, function(i, t), and of their products.
+  template <class Function>
+  void fit(Function const& function, int count, std::vector<double>& functions, std::vector<double>& products) const {
+    if (basis_ == Basis::chebyshev) {
+      fit_with(chebyshev::Interpolation(4 * chebyshev::max_degree, basis_size_ - 1), function, count, functions,
+               products);
+    } else {
+      fit_with(spline_histogram::LeastSquares(basis_size_ - spline_histogram::extra_bins), function, count, functions,
+               products);
+    }
+  }
+
+  template <class Fit, class Function>
+  void fit_with(Fit const& fit, Function const& function, int count, std::vector<double>& functions,
+                std::vector<double>& products) const {
+    auto const size = fit.nodes().size();
+    std::vector<std::vector<double>> samples;
+    for (int i = 0; i < count; ++i) {
+      samples.emplace_back(size);
+      for (std::size_t k = 0; k < size; ++k) {
+        samples.back()[k] = function(i, fit.nodes()[k]);
+      }
+    }
+    functions.resize(index(count, basis_size_, 0));
+    products.resize(index(product_count(count), basis_size_, 0));
+    std::vector<double> product(size);
+    for (int i = 0; i < count; ++i) {
+      auto const& a = samples[static_cast<std::size_t>(i)];
+      fit.fit(a.data(), &functions[index(i, basis_size_, 0)]);
+      for (int k = 0; k <= i; ++k) {
+        std::transform(a.begin(), a.end(), samples[static_cast<std::size_t>(k)].begin(), product.begin(),
+                       [](double f, double g) { return f * g; });
+        fit.fit(product.data(), &products[index(product_index(i, k), basis_size_, 0)]);
+      }
+    }
+  }
+
+  void fit_tables() {
+    KernelGrid const grid(options_);
+    auto const psi = [&](int i, double t) {
+      double sum = 0;
+      for (int p = 0; p < grid.size(); ++p) {
+        sum += lift(p, i) * grid.value(p, pixel_value(t));
+      }
+      return sum;
+    };
+    fit(psi, functions_, psi_, psi_psi_);
+  }
+
+  // Shares of the tolerance given to the three approximations; found by measurement (bench/accuracy.cpp).
+  static constexpr double compression_share = 1e-6;
+  static constexpr double chebyshev_share = 1;
+  static constexpr double histogram_share = 1;
+  // Beyond this degree the histogram costs less per pixel.
+  static constexpr int automatic_max_degree = 36;
+
+  Options options_;
+  Basis basis_ = Basis::chebyshev;
+  int basis_size_ = 0;
+  int functions_ = 0;
+  double basis_error_ = 0;
+  std::vector<int> kept_, first_unknown_, unknown_i_, unknown_j_;
+  std::vector<double> lift_, one_, psi_, psi_psi_;
+};
+
+}  // namespace scc

@@ -1,0 +1,377 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The step between the two passes over the pixels: moments of one image -> h, H, alpha, rSMI and d rSMI / d moments.
+///
+/// Written once for both backends. A Team is the group of threads that solves one image: one thread on the CPU, a block on
+/// the GPU. It numbers its threads (rank, size), arranges them in rows and columns, and sync() is its barrier. All of a
+/// team's threads call these functions with the same arguments.
+
+#pragma once
+
+#include <cfloat>
+#include <cmath>
+#include <cstddef>
+
+#include "../config.hpp"
+#include "tables.hpp"
+
+namespace scc {
+
+/// The team of the CPU backend: one thread.
+struct SerialTeam {
+  static constexpr int rank() { return 0; }
+  static constexpr int size() { return 1; }
+  static constexpr int row() { return 0; }
+  static constexpr int rows() { return 1; }
+  static constexpr int column() { return 0; }
+  static constexpr int columns() { return 1; }
+  static void sync() {}
+};
+
+/// The intermediate results of a solve, all in one array of doubles. Matrices are row-major.
+struct SolveScratch {
+  double* margin_x;     ///< [B] mean b_a(x)
+  double* margin_y;     ///< [B] mean b_b(y)
+  double* mean_x;       ///< [r] mean psi_i(x)
+  double* mean_y;       ///< [r] mean psi_j(y)
+  double* second_x;     ///< [products] mean psi_i psi_i'(x)
+  double* second_y;     ///< [products] mean psi_j psi_j'(y)
+  double* half_joint;   ///< [products, B] mean psi_i psi_i'(x) b_b(y); in the gradient its counterpart
+  double* joint;        ///< [products, products] H as a table over (s, t); in the gradient, d rSMI / d of it, negative
+  double* system;       ///< [unknowns, unknowns] A = H + lambda I, upper half, then its factor R, A = R^T R
+  double* h;            ///< [unknowns]
+  double* alpha;        ///< [unknowns] A^{-1} h
+  double* g;            ///< [unknowns] A^{-1} alpha
+  double* gradient_x;   ///< [B] d rSMI / d margin_x
+  double* gradient_y;   ///< [B] d rSMI / d margin_y
+  double* weight_x;     ///< [r] d rSMI / d mean_x
+  double* weight_y;     ///< [r] d rSMI / d mean_y
+  double* weight_xx;    ///< [products] d rSMI / d second_x, negative, over beta
+  double* weight_yy;    ///< [products] d rSMI / d second_y, negative, over beta
+
+  /// Number of doubles that a solve with these tables needs.
+  SCC_HOST_DEVICE static std::size_t size(Tables const& tables) {
+    SolveScratch scratch{};
+    return scratch.carve(tables, nullptr);
+  }
+
+  /// The scratch in `memory` [size(tables)].
+  SCC_HOST_DEVICE static SolveScratch in(double* memory, Tables const& tables) {
+    SolveScratch scratch{};
+    scratch.carve(tables, memory);
+    return scratch;
+  }
+
+private:
+  // One list for the size and for the pointers, so that they cannot disagree.
+  SCC_HOST_DEVICE std::size_t carve(Tables const& tables, double* memory) {
+    auto const basis = static_cast<std::size_t>(tables.basis_size);
+    auto const functions = static_cast<std::size_t>(tables.functions);
+    auto const products = static_cast<std::size_t>(tables.products);
+    auto const unknowns = static_cast<std::size_t>(tables.unknowns);
+    std::size_t used = 0;
+    auto const take = [&](double*& part, std::size_t count) {
+      part = memory == nullptr ? nullptr : memory + used;
+      used += count;
+    };
+    take(margin_x, basis);
+    take(margin_y, basis);
+    take(mean_x, functions);
+    take(mean_y, functions);
+    take(second_x, products);
+    take(second_y, products);
+    take(half_joint, products * basis);
+    take(joint, products * products);
+    take(system, unknowns * unknowns);
+    take(h, unknowns);
+    take(alpha, unknowns);
+    take(g, unknowns);
+    take(gradient_x, basis);
+    take(gradient_y, basis);
+    take(weight_x, functions);
+    take(weight_y, functions);
+    take(weight_xx, products);
+    take(weight_yy, products);
+    return used;
+  }
+};
+
+namespace detail {
+
+/// out [rows] = matrix [rows, columns] times vector [columns].
+template <class Team>
+SCC_HOST_DEVICE void multiply(Team const& team, double const* matrix, int rows, int columns, double const* vector,
+                              double* out) {
+  for (int row = team.rank(); row < rows; row += team.size()) {
+    double sum = 0;
+    for (int k = 0; k < columns; ++k) {
+      sum += matrix[row * columns + k] * vector[k];
+    }
+    out[row] = sum;
+  }
+}
+
+/// R^T R = A in place, upper half. A pivot that is not positive and finite makes everything after it NaN.
+template <class Team>
+SCC_HOST_DEVICE void cholesky(Team const& team, double* a, int size) {
+  for (int k = 0; k < size; ++k) {
+    double* const row = a + static_cast<std::size_t>(k) * static_cast<std::size_t>(size);
+    double const pivot = row[k];
+    double const root = pivot > 0 && pivot <= DBL_MAX ? std::sqrt(pivot) : static_cast<double>(NAN);
+    team.sync();  // all have read the pivot before it is overwritten
+    for (int j = k + team.rank(); j < size; j += team.size()) {
+      row[j] = j == k ? root : row[j] / root;
+    }
+    team.sync();
+    for (int i = k + 1 + team.row(); i < size; i += team.rows()) {
+      double const factor = row[i];
+      double* const target = a + static_cast<std::size_t>(i) * static_cast<std::size_t>(size);
+      for (int j = i + team.column(); j < size; j += team.columns()) {
+        target[j] -= factor * row[j];
+      }
+    }
+    team.sync();
+  }
+}
+
+/// x = (R^T R)^{-1} b; x and b may be the same.
+template <class Team>
+SCC_HOST_DEVICE void solve_factored(Team const& team, double const* r, int size, double const* b, double* x) {
+  auto const at = [&](int i, int j) {
+    return r[static_cast<std::size_t>(i) * static_cast<std::size_t>(size) + static_cast<std::size_t>(j)];
+  };
+  for (int k = team.rank(); k < size; k += team.size()) {
+    x[k] = b[k];
+  }
+  team.sync();
+  for (int k = 0; k < size; ++k) {  // R^T z = b
+    double const z = x[k] / at(k, k);
+    team.sync();
+    for (int j = k + team.rank(); j < size; j += team.size()) {
+      x[j] = j == k ? z : x[j] - at(k, j) * z;
+    }
+    team.sync();
+  }
+  for (int k = size - 1; k >= 0; --k) {  // R x = z
+    double const solution = x[k] / at(k, k);
+    team.sync();
+    for (int j = team.rank(); j <= k; j += team.size()) {
+      x[j] = j == k ? solution : x[j] - at(j, k) * solution;
+    }
+    team.sync();
+  }
+}
+
+}  // namespace detail
+
+/// Moments -> h and A = H + lambda I of the compressed system.
+///
+///   h_(i,j)            = mean psi_i(x) mean psi_j(y)
+///   H_(i,j),(i',j')    = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
+///
+/// @param moments  [B, B] means of b_a(x) b_b(y) over the pixels.
+template <class Team>
+SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, double const* moments,
+                                     SolveScratch const& scratch) {
+  int const basis = tables.basis_size;
+  int const products = tables.products;
+  int const unknowns = tables.unknowns;
+
+  for (int a = team.rank(); a < basis; a += team.size()) {
+    double sum_x = 0, sum_y = 0;
+    for (int b = 0; b < basis; ++b) {
+      sum_x += moments[a * basis + b] * tables.one[b];
+      sum_y += moments[b * basis + a] * tables.one[b];
+    }
+    scratch.margin_x[a] = sum_x;
+    scratch.margin_y[a] = sum_y;
+  }
+  for (int s = team.row(); s < products; s += team.rows()) {
+    for (int b = team.column(); b < basis; b += team.columns()) {
+      scratch.half_joint[s * basis + b] = 0;
+    }
+    for (int a = 0; a < basis; ++a) {
+      double const coefficient = tables.psi_psi[s * basis + a];
+      int const length = tables.row_length(a);
+      for (int b = team.column(); b < length; b += team.columns()) {
+        scratch.half_joint[s * basis + b] += coefficient * moments[a * basis + b];
+      }
+    }
+  }
+  team.sync();
+  detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_x, scratch.mean_x);
+  detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_y, scratch.mean_y);
+  detail::multiply(team, tables.psi_psi, products, basis, scratch.margin_x, scratch.second_x);
+  detail::multiply(team, tables.psi_psi, products, basis, scratch.margin_y, scratch.second_y);
+  team.sync();
+
+  for (int i = 0; i < tables.functions; ++i) {
+    for (int k = 0; k <= i; ++k) {
+      int const s = product_index(i, k);
+      for (int j = team.row(); j < tables.kept[k]; j += team.rows()) {
+        for (int l = team.column(); l <= j && l < tables.kept[i]; l += team.columns()) {
+          int const t = product_index(j, l);
+          double sum = 0;
+          for (int b = 0; b < basis; ++b) {
+            sum += scratch.half_joint[s * basis + b] * tables.psi_psi[t * basis + b];
+          }
+          scratch.joint[s * products + t] =
+            tables.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - tables.beta) * sum;
+        }
+      }
+    }
+  }
+  team.sync();
+
+  for (int row = team.row(); row < unknowns; row += team.rows()) {
+    int const i = tables.unknown_i[row];
+    int const j = tables.unknown_j[row];
+    for (int column = row + team.column(); column < unknowns; column += team.columns()) {
+      int const s = product_index(i, tables.unknown_i[column]);
+      int const t = product_index(j, tables.unknown_j[column]);
+      double const ridge = row == column ? tables.lambda : 0;
+      scratch.system[static_cast<std::size_t>(row) * static_cast<std::size_t>(unknowns) +
+                     static_cast<std::size_t>(column)] = scratch.joint[s * products + t] + ridge;
+    }
+  }
+  for (int row = team.rank(); row < unknowns; row += team.size()) {
+    scratch.h[row] = scratch.mean_x[tables.unknown_i[row]] * scratch.mean_y[tables.unknown_j[row]];
+  }
+  team.sync();
+}
+
+/// h and A -> alpha = A^{-1} h, g = A^{-1} alpha, and rSMI, which every thread of the team gets.
+///
+///   rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1       (eq. 7, with H = A - lambda I)
+template <class Team>
+SCC_HOST_DEVICE double fit_density_ratio(Team const& team, Tables const& tables, SolveScratch const& scratch) {
+  detail::cholesky(team, scratch.system, tables.unknowns);
+  detail::solve_factored(team, scratch.system, tables.unknowns, scratch.h, scratch.alpha);
+  detail::solve_factored(team, scratch.system, tables.unknowns, scratch.alpha, scratch.g);
+  double rsmi = -1;
+  for (int l = 0; l < tables.unknowns; ++l) {
+    rsmi += scratch.alpha[l] * (scratch.h[l] + tables.lambda * scratch.alpha[l]);
+  }
+  return rsmi;
+}
+
+/// alpha and g -> d rSMI / d M_ab, the coefficients of the pixels' gradient.
+///
+///   d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
+///
+/// @param drsmi_dmoments  [B, B] out; entries beyond row_length(a) are set to 0.
+template <class Team>
+SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, SolveScratch const& scratch,
+                                   double* drsmi_dmoments) {
+  int const basis = tables.basis_size;
+  int const functions = tables.functions;
+  int const products = tables.products;
+  double const lambda = tables.lambda;
+  auto const u = [&](int l) { return 2 * (scratch.alpha[l] + lambda * scratch.g[l]); };
+  auto const w = [&](int l) { return scratch.alpha[l] + 2 * lambda * scratch.g[l]; };
+  auto const unknown = [&](int i, int j) { return tables.first_unknown[i] + j; };
+
+  for (int i = team.rank(); i < functions; i += team.size()) {
+    double sum_x = 0, sum_y = 0;
+    for (int j = 0; j < tables.kept[i]; ++j) {
+      sum_x += u(unknown(i, j)) * scratch.mean_y[j];
+      sum_y += u(unknown(j, i)) * scratch.mean_x[j];
+    }
+    scratch.weight_x[i] = sum_x;
+    scratch.weight_y[i] = sum_y;
+  }
+
+  // The symmetric part of w alpha^T, summed over the entries of H that share the mean over psi_i psi_k (x) psi_j psi_l (y).
+  for (int e = team.rank(); e < products * products; e += team.size()) {
+    scratch.joint[e] = 0;
+  }
+  team.sync();
+  for (int i = 0; i < functions; ++i) {
+    for (int k = 0; k <= i; ++k) {
+      int const s = product_index(i, k);
+      for (int j = team.row(); j < tables.kept[k]; j += team.rows()) {
+        for (int l = team.column(); l <= j && l < tables.kept[i]; l += team.columns()) {
+          auto const symmetric = [&](int first, int second) {
+            return 0.5 * (w(first) * scratch.alpha[second] + scratch.alpha[first] * w(second));
+          };
+          double sum = symmetric(unknown(i, l), unknown(k, j));
+          if (j < tables.kept[i]) {
+            sum += symmetric(unknown(i, j), unknown(k, l));
+          }
+          double const multiplicity = 0.5 * (i == k ? 1 : 2) * (j == l ? 1 : 2);
+          scratch.joint[s * products + product_index(j, l)] = multiplicity * sum;
+        }
+      }
+    }
+  }
+  team.sync();
+  for (int s = team.rank(); s < products; s += team.size()) {
+    double sum_x = 0, sum_y = 0;
+    for (int t = 0; t < products; ++t) {
+      sum_x += scratch.joint[s * products + t] * scratch.second_y[t];
+      sum_y += scratch.joint[t * products + s] * scratch.second_x[t];
+    }
+    scratch.weight_xx[s] = sum_x;
+    scratch.weight_yy[s] = sum_y;
+  }
+  for (int s = team.row(); s < products; s += team.rows()) {
+    for (int b = team.column(); b < basis; b += team.columns()) {
+      scratch.half_joint[s * basis + b] = 0;
+    }
+    for (int t = 0; t < products; ++t) {
+      double const weight = scratch.joint[s * products + t];
+      for (int b = team.column(); b < basis; b += team.columns()) {
+        scratch.half_joint[s * basis + b] += weight * tables.psi_psi[t * basis + b];
+      }
+    }
+  }
+  team.sync();
+  for (int b = team.rank(); b < basis; b += team.size()) {
+    double sum_x = 0, sum_y = 0;
+    for (int i = 0; i < functions; ++i) {
+      sum_x += tables.psi[i * basis + b] * scratch.weight_x[i];
+      sum_y += tables.psi[i * basis + b] * scratch.weight_y[i];
+    }
+    double product_x = 0, product_y = 0;
+    for (int s = 0; s < products; ++s) {
+      product_x += tables.psi_psi[s * basis + b] * scratch.weight_xx[s];
+      product_y += tables.psi_psi[s * basis + b] * scratch.weight_yy[s];
+    }
+    scratch.gradient_x[b] = sum_x - tables.beta * product_x;
+    scratch.gradient_y[b] = sum_y - tables.beta * product_y;
+  }
+  team.sync();
+  for (int a = team.row(); a < basis; a += team.rows()) {
+    int const length = tables.row_length(a);
+    double* const row = drsmi_dmoments + a * basis;
+    for (int b = team.column(); b < basis; b += team.columns()) {
+      row[b] = b < length ? scratch.gradient_x[a] * tables.one[b] + tables.one[a] * scratch.gradient_y[b] : 0;
+    }
+    for (int s = 0; s < products; ++s) {
+      double const weight = (1 - tables.beta) * tables.psi_psi[s * basis + a];
+      for (int b = team.column(); b < length; b += team.columns()) {
+        row[b] -= weight * scratch.half_joint[s * basis + b];
+      }
+    }
+  }
+  team.sync();
+}
+
+/// The whole solve of one image.
+///
+/// @param moments         [B, B] means of b_a(x) b_b(y).
+/// @param scratch         Memory of the team; afterwards holds h and alpha of the compressed system.
+/// @param drsmi_dmoments  [B, B] out.
+/// @return rSMI; NaN, and NaN in all outputs, if A could not be factorised.
+template <class Team>
+SCC_HOST_DEVICE double solve(Team const& team, Tables const& tables, double const* moments, SolveScratch const& scratch,
+                             double* drsmi_dmoments) {
+  assemble_system(team, tables, moments, scratch);
+  double const rsmi = fit_density_ratio(team, tables, scratch);
+  differentiate(team, tables, scratch, drsmi_dmoments);
+  return rsmi;
+}
+
+}  // namespace scc

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The basis for narrow kernels: uniform cubic B-splines on the pixel domain mapped to t in [-1, 1]. The joint moments
+/// are then a smooth joint histogram, in which every pixel touches 4 x 4 bins.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "../config.hpp"
+
+namespace scc::spline_histogram {
+
+/// A histogram over I intervals has I + 3 bins per axis: the number of splines that are not zero on [-1, 1].
+inline constexpr int extra_bins = 3;
+/// Fewest and most intervals that are tried; each step doubles them.
+inline constexpr int min_intervals = 16;
+inline constexpr int max_intervals = 512;
+
+/// Where t lies: its first bin (it touches bins first .. first + 3) and its place in the interval, in [0, 1].
+struct Location {
+  int first;
+  double fraction;
+};
+
+/// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even one that is no number.
+SCC_HOST_DEVICE inline Location locate(double t, int intervals) {
+  double const position = (t + 1) * 0.5 * intervals;
+  // Written so that a NaN fails both comparisons and ends in bin 0; the second clamp holds where a user's compiler flags
+  // promise that there are no NaNs.
+  double const bounded = position > 0 ? (position < intervals ? position : intervals) : 0;
+  int first = static_cast<int>(bounded);
+  first = first < intervals - 1 ? first : intervals - 1;
+  first = first > 0 ? first : 0;
+  return {first, bounded - first};
+}
+
+/// The four splines at a location; they sum to 1.
+SCC_HOST_DEVICE inline void weights(double f, double* w) {
+  double const g = 1 - f;
+  w[0] = g * g * g * (1.0 / 6);
+  w[1] = (2.0 / 3) - f * f * (1 - 0.5 * f);
+  w[2] = (2.0 / 3) - g * g * (1 - 0.5 * g);
+  w[3] = f * f * f * (1.0 / 6);
+}
+
+/// Derivatives of the four splines with respect to the fraction; dt = (2 / intervals) d(fraction).
+SCC_HOST_DEVICE inline void weight_derivatives(double f, double* dw) {
+  double const g = 1 - f;
+  dw[0] = -0.5 * g * g;
+  dw[1] = f * (1.5 * f - 2);
+  dw[2] = g * (2 - 1.5 * g);
+  dw[3] = 0.5 * f * f;
+}
+
+/// Least-squares splines through samples on an equally spaced grid.
+class LeastSquares {
+public:
+  /// @param intervals  Number of intervals of [-1, 1], at least min_intervals.
+  explicit LeastSquares(int intervals) : intervals_(intervals), bins_(intervals + extra_bins) {
+    int const samples = samples_per_interval * intervals;
+    for (int k = 0; k < samples; ++k) {
+      t_.push_back((2 * k + 1.0) / samples - 1);
+    }
+    factorise();
+  }
+
+  /// The points t_k in (-1, 1), where functions are to be sampled.
+  std::vector<double> const& nodes() const { return t_; }
+
+  /// Writes coefficients [intervals + 3] of the function with `samples` [nodes] at the nodes.
+  void fit(double const* samples, double* coefficients) const {
+    std::fill(coefficients, coefficients + bins_, 0.0);
+    for (std::size_t k = 0; k < t_.size(); ++k) {
+      Location const at = locate(t_[k], intervals_);
+      double w[4];
+      weights(at.fraction, w);
+      for (int i = 0; i < 4; ++i) {
+        coefficients[at.first + i] += w[i] * samples[k];
+      }
+    }
+    for (int i = 0; i < bins_; ++i) {
+      for (int d = 1; d <= std::min(i, 3); ++d) {
+        coefficients[i] -= band(i, d) * coefficients[i - d];
+      }
+      coefficients[i] /= band(i, 0);
+    }
+    for (int i = bins_ - 1; i >= 0; --i) {
+      for (int d = 1; d <= std::min(bins_ - 1 - i, 3); ++d) {
+        coefficients[i] -= band(i + d, d) * coefficients[i + d];
+      }
+      coefficients[i] /= band(i, 0);
+    }
+  }
+
+  /// The value at t of the spline with these coefficients.
+  double value(double const* coefficients, double t) const {
+    Location const at = locate(t, intervals_);
+    double w[4];
+    weights(at.fraction, w);
+    return w[0] * coefficients[at.first] + w[1] * coefficients[at.first + 1] + w[2] * coefficients[at.first + 2] +
+           w[3] * coefficients[at.first + 3];
+  }
+
+private:
+  static constexpr int samples_per_interval = 8;
+
+  double& band(int row, int distance) { return band_[static_cast<std::size_t>(4 * row + distance)]; }
+  double band(int row, int distance) const { return band_[static_cast<std::size_t>(4 * row + distance)]; }
+
+  // Cholesky factor of the normal equations, whose entries more than 3 off the diagonal are zero.
+  void factorise() {
+    band_.assign(static_cast<std::size_t>(4 * bins_), 0.0);
+    for (double const t : t_) {
+      Location const at = locate(t, intervals_);
+      double w[4];
+      weights(at.fraction, w);
+      for (int i = 0; i < 4; ++i) {
+        for (int j = 0; j <= i; ++j) {
+          band(at.first + i, i - j) += w[i] * w[j];
+        }
+      }
+    }
+    for (int i = 0; i < bins_; ++i) {
+      for (int d = std::min(i, 3); d >= 0; --d) {
+        double sum = band(i, d);
+        for (int k = d + 1; k <= std::min(i, 3); ++k) {
+          sum -= band(i, k) * band(i - d, k - d);
+        }
+        band(i, d) = d == 0 ? std::sqrt(sum) : sum / band(i - d, 0);
+      }
+    }
+  }
+
+  int intervals_, bins_;
+  std::vector<double> t_, band_;
+};
+
+}  // namespace scc::spline_histogram

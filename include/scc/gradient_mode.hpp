@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What a backward pass does with the values that its output holds.
+
+#pragma once
+
+namespace scc {
+
+enum class GradientMode {
+  overwrite,   ///< Replace them.
+  accumulate,  ///< Add to them, such as to the gradient of another loss.
+};
+
+}  // namespace scc

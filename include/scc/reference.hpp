@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Equations 4 to 7 written out with dense matrices, in double: the judge of everything else. It shares no code with
+/// the estimator, and costs O(m M) memory and O(m^2 M) time.
+
+#pragma once
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <cmath>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "options.hpp"
+#include "statistics.hpp"
+
+namespace scc {
+
+/// The estimate of one image from its definition.
+///
+///   h_l    = (1/M^2) sum_ij phi_l(x_i, y_j)
+///   H_ll'  = beta (1/M^2) sum_ij phi_l phi_l'(x_i, y_j) + (1 - beta) (1/M) sum_j phi_l phi_l'(x_j, y_j)
+///   alpha  = (H + lambda I)^{-1} h,     rSMI = 2 alpha^T h - alpha^T H alpha - 1             (Guo et al., eq. 4 to 7)
+///
+/// The double sums over i and j are products of two means, because each kernel is a product of a function of x and a
+/// function of y; that is the only step beyond the definition.
+///
+/// @param options  Parameters; `basis` and `tolerance` have no meaning here.
+/// @param x        [M] pixels of the input, any finite value; values outside the domain are treated as its nearest end.
+/// @param y        [M] pixels of the translation, likewise.
+/// @throws std::invalid_argument if an option is out of range, or x and y differ in length or are empty.
+inline Statistics reference_statistics(Options const& options, std::vector<double> const& x,
+                                       std::vector<double> const& y) {
+  validate(options);
+  if (x.size() != y.size() || x.empty()) {
+    throw std::invalid_argument("scc::reference_statistics: x has " + std::to_string(x.size()) + " pixels and y has " +
+                                std::to_string(y.size()) + "; both must have the same number, at least 1");
+  }
+  auto const pixel_count = static_cast<Eigen::Index>(x.size());
+  Eigen::Index const n = options.centers_per_axis;
+  double const sign = options.kernel == Kernel::gaussian ? -1.0 : 1.0;
+
+  auto const kernel_matrix = [&](std::vector<double> const& pixels) {  // [n, M]: k(pixel_j - mu_p)
+    Eigen::MatrixXd k(n, pixel_count);
+    for (Eigen::Index j = 0; j < pixel_count; ++j) {
+      double const value = std::fmin(std::fmax(pixels[static_cast<std::size_t>(j)], options.domain_min),
+                                     options.domain_max);
+      for (Eigen::Index p = 0; p < n; ++p) {
+        double const center = options.center_min + (options.center_max - options.center_min) *
+                                                     static_cast<double>(p) / static_cast<double>(n - 1);
+        double const d = (value - center) / options.bandwidth;
+        k(p, j) = std::exp(sign * d * d / 2);
+      }
+    }
+    return k;
+  };
+  Eigen::MatrixXd const kx = kernel_matrix(x);
+  Eigen::MatrixXd const ky = kernel_matrix(y);
+  auto const count = static_cast<double>(pixel_count);
+
+  Eigen::MatrixXd phi(n * n, pixel_count);  // [m, M]: phi_l(x_j, y_j)
+  for (Eigen::Index q = 0; q < n; ++q) {
+    for (Eigen::Index p = 0; p < n; ++p) {
+      phi.row(q * n + p) = kx.row(p).cwiseProduct(ky.row(q));
+    }
+  }
+  Eigen::VectorXd const mean_x = kx.rowwise().mean();
+  Eigen::VectorXd const mean_y = ky.rowwise().mean();
+  Eigen::MatrixXd const second_x = kx * kx.transpose() / count;
+  Eigen::MatrixXd const second_y = ky * ky.transpose() / count;
+
+  Statistics result;
+  result.h.resize(n * n);
+  result.H.resize(n * n, n * n);
+  Eigen::MatrixXd const joint = phi * phi.transpose() / count;
+  for (Eigen::Index l = 0; l < n * n; ++l) {
+    result.h(l) = mean_x(l % n) * mean_y(l / n);
+    for (Eigen::Index k = 0; k < n * n; ++k) {
+      double const product = second_x(l % n, k % n) * second_y(l / n, k / n);
+      result.H(l, k) = options.beta * product + (1 - options.beta) * joint(l, k);
+    }
+  }
+  Eigen::MatrixXd const ridge = options.lambda * Eigen::MatrixXd::Identity(n * n, n * n);
+  result.alpha = (result.H + ridge).llt().solve(result.h);
+  result.rsmi = 2 * result.alpha.dot(result.h) - result.alpha.dot(result.H * result.alpha) - 1;
+  return result;
+}
+
+}  // namespace scc
