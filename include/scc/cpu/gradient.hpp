@@ -66,6 +66,7 @@ private:
     constexpr int stride = together * L::count;
     alignas(64) Real table[chebyshev::max_degree * stride];  // T_a(other), a < D
     for (int k = 0; k < block_size; k += stride) {
+      SCC_UNROLL
       for (int g = 0; g < together; ++g) {
         L const value = L::load(other + k + g * L::count);
         L const two_t = value + value;
@@ -79,6 +80,7 @@ private:
         }
       }
       L two_t[together], u_previous[together], u[together], total[together];
+      SCC_UNROLL
       for (int g = 0; g < together; ++g) {
         L const value = L::load(varied + k + g * L::count);
         two_t[g] = value + value;
@@ -89,15 +91,18 @@ private:
       Real const* coefficient = coefficients_;
       for (int b = 1; b <= degree_; ++b) {
         L inner[together];
+        SCC_UNROLL
         for (int g = 0; g < together; ++g) {
           inner[g] = L::all(Real(0));
         }
         for (int a = 0; a <= degree_ - b; ++a) {
           L const c = L::all(*coefficient++);
+          SCC_UNROLL
           for (int g = 0; g < together; ++g) {
             inner[g].add_product(c, L::load(table + a * stride + g * L::count));
           }
         }
+        SCC_UNROLL
         for (int g = 0; g < together; ++g) {
           total[g].add_product(u[g], inner[g]);
           L const following = chebyshev::next(two_t[g], u[g], u_previous[g]);
@@ -105,6 +110,7 @@ private:
           u[g] = following;
         }
       }
+      SCC_UNROLL
       for (int g = 0; g < together; ++g) {
         total[g].store(gradient + k + g * L::count);
       }
@@ -155,6 +161,7 @@ private:
       spline_histogram::weight_derivatives(at_varied.fraction, dw);
       double const* const corner = drsmi_dmoments_ + at_other.first * other_step_ + at_varied.first * varied_step_;
       double sum = 0;
+      SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         double const* const row = corner + i * other_step_;
         sum += w[i] * (dw[0] * row[0] + dw[1] * row[varied_step_] + dw[2] * row[2 * varied_step_] +

@@ -66,9 +66,11 @@ private:
       spline_histogram::weights(at_x.fraction, wx);
       spline_histogram::weights(at_y.fraction, wy);
       std::int64_t* const corner = bins_ + static_cast<std::ptrdiff_t>(at_x.first) * size_ + at_y.first;
+      SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         double const weight = wx[i] * unit_;
         std::int64_t* const row = corner + static_cast<std::ptrdiff_t>(i) * size_;
+        SCC_UNROLL
         for (int j = 0; j < 4; ++j) {
           double const shifted = weight * wy[j] + shift;
           std::int64_t bits;

@@ -93,8 +93,11 @@ inline constexpr int avx2_bytes = 32;
 #if defined(__GNUC__) && defined(__x86_64__)
 /// Compiles one function for processors that have AVX2 and FMA.
 #define SCC_TARGET_AVX2 __attribute__((target("avx2,fma")))
+/// The same, and all that it calls with it.
+#define SCC_TARGET_AVX2_ALL __attribute__((target("avx2,fma"), flatten))
 #else
 #define SCC_TARGET_AVX2
+#define SCC_TARGET_AVX2_ALL
 #endif
 
 }  // namespace scc::cpu

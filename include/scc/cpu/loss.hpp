@@ -46,9 +46,10 @@ public:
   /// @throws std::invalid_argument as Plan does.
   explicit Loss(Options const& options = {}) : Loss(Plan(options)) {}
 
-  /// @param plan  A plan made by hand.
-  explicit Loss(Plan plan)
-      : plan_(std::make_shared<Plan const>(std::move(plan))), instructions_(available_instructions()) {}
+  /// @param plan          A plan made by hand.
+  /// @param instructions  Instructions of the pixel loops; the processor must have them.
+  explicit Loss(Plan plan, Instructions instructions = available_instructions())
+      : plan_(std::make_shared<Plan const>(std::move(plan))), instructions_(instructions) {}
 
   Options const& options() const { return plan_->options(); }
   Plan const& plan() const { return *plan_; }
@@ -164,7 +165,7 @@ public:
   }
 
 private:
-  // Float sums are good to about this error of rSMI; whoever asks for less gets double.
+  // Float sums are good to about this error of rSMI times the scale of H; whoever asks for less gets double.
   static constexpr double float_tolerance = 1e-7;
   // An image is cut into at most max_chunks chunks, whatever the number of threads, so that sums have one order only.
   static constexpr std::int64_t min_chunk = 8192;
@@ -179,7 +180,7 @@ private:
   template <class X, class Y>
   bool uses_double() const {
     return std::is_same_v<std::remove_const_t<X>, double> || std::is_same_v<std::remove_const_t<Y>, double> ||
-           options().tolerance < float_tolerance;
+           options().tolerance < float_tolerance * std::max(1.0, plan_->largest_product());
   }
 
   std::size_t moment_count() const {
@@ -247,8 +248,8 @@ private:
     Diagnostics found;
     for (std::int64_t offset = 0; offset < count; offset += block_size) {
       std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
-      load_block(x_pixels, domain, start + offset, length, x_block);
-      load_block(y_pixels, domain, start + offset, length, y_block);
+      load_block(instructions_, x_pixels, domain, start + offset, length, x_block);
+      load_block(instructions_, y_pixels, domain, start + offset, length, y_block);
       found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
       body(x_block, y_block, start + offset, static_cast<int>(length));
     }
@@ -353,6 +354,11 @@ private:
     }
   }
 
+  SCC_TARGET_AVX2_ALL static double solve_avx2(Tables const& tables, double const* moments,
+                                               SolveScratch const& scratch, double* gradient) {
+    return solve(SerialTeam{}, tables, moments, scratch, gradient);
+  }
+
   void solve_images(Workspace& workspace) const {
     Tables const tables = plan_->tables();
     int const threads = thread_count();
@@ -374,8 +380,10 @@ private:
       }
       SolveScratch const scratch =
         SolveScratch::in(workspace.solve_.data() + scratch_size * static_cast<std::size_t>(thread), tables);
-      workspace.rsmi_[index] =
-        solve(SerialTeam{}, tables, &workspace.moments_[index * moment_count()], scratch, gradient);
+      double const* const moments = &workspace.moments_[index * moment_count()];
+      workspace.rsmi_[index] = instructions_ == Instructions::avx2
+                                 ? solve_avx2(tables, moments, scratch, gradient)
+                                 : solve(SerialTeam{}, tables, moments, scratch, gradient);
       std::copy(scratch.alpha, scratch.alpha + unknown_count(), alpha);
     });
   }

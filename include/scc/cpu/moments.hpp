@@ -21,8 +21,8 @@ namespace scc::cpu {
 
 /// Sums of T_a(x_j) T_b(y_j), a + b <= D, over pixels added a block at a time.
 ///
-/// Each SIMD lane adds at most 64 pixels in `Real` before its sum goes to a double, so that float sums lose no more than a
-/// few units in the last place, whatever the size of the image.
+/// A SIMD lane adds the few pixels of a block, then a few blocks, in `Real` before its sum goes to a double: float sums
+/// lose no more than a few units in the last place, whatever the size of the image.
 template <class Real>
 class ChebyshevMoments {
 public:
@@ -59,15 +59,13 @@ public:
     } else {
       add_lanes<baseline_bytes>(x.t, y.t, count);
     }
-    ++blocks_;
-    if (blocks_ * block_size >= pixels_per_lane * lanes()) {
-      flush();
-    }
   }
 
   /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
   void finish(double* totals) {
-    flush();
+    for (int k = 0; k < tiles(degree_) * tile_size * lanes(); ++k) {
+      sums_[k] += static_cast<double>(lane_sums_[k]);
+    }
     double const* tile = sums_;
     for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
       for (int b0 = 0; b0 <= degree_ - a0; b0 += tile_columns, tile += tile_size * lanes()) {
@@ -85,7 +83,7 @@ public:
   int row_start(int a) const { return a * (degree_ + 1) - a * (a - 1) / 2; }
 
 private:
-  static constexpr int pixels_per_lane = 64;
+  static constexpr int pixels_per_lane = 128;
   static constexpr int max_lanes = avx2_bytes / static_cast<int>(sizeof(Real));
 
   static int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
@@ -119,22 +117,50 @@ private:
         add_tile<Bytes>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile);
       }
     }
+    ++blocks_;
+    if (blocks_ * block_size >= pixels_per_lane * Lanes<Real, Bytes>::count) {
+      flush<Bytes>();
+    }
+  }
+
+  /// Moves the lanes' sums to the doubles.
+  template <int Bytes>
+  SCC_ALWAYS_INLINE void flush() {
+    constexpr int count = Lanes<Real, Bytes>::count;
+    Real* const end = lane_sums_ + tiles(degree_) * tile_size * count;
+    double* to = sums_;
+    for (Real* from = lane_sums_; from < end; from += count, to += count) {
+      SCC_UNROLL
+      for (int k = 0; k < count; ++k) {
+        to[k] += static_cast<double>(from[k]);
+      }
+      Lanes<Real, Bytes>::all(Real(0)).store(from);
+    }
+    blocks_ = 0;
   }
 
   /// T_a(t_k) to table[a, k].
   template <int Bytes>
   SCC_ALWAYS_INLINE void fill_table(Real const* t, Real* table) const {
     using L = Lanes<Real, Bytes>;
-    for (int k = 0; k < block_size; k += L::count) {
-      L const value = L::load(t + k);
-      L const two_t = value + value;
-      L previous = L::all(Real(1)), current = value;
-      previous.store(table + k);
+    constexpr int together = 4;  // independent recurrences, to fill the pipeline
+    for (int k = 0; k < block_size; k += together * L::count) {
+      L two_t[together], previous[together], current[together];
+      SCC_UNROLL
+      for (int g = 0; g < together; ++g) {
+        current[g] = L::load(t + k + g * L::count);
+        two_t[g] = current[g] + current[g];
+        previous[g] = L::all(Real(1));
+        previous[g].store(table + k + g * L::count);
+      }
       for (int a = 1; a <= degree_; ++a) {
-        current.store(table + a * block_size + k);
-        L const following = chebyshev::next(two_t, current, previous);
-        previous = current;
-        current = following;
+        SCC_UNROLL
+        for (int g = 0; g < together; ++g) {
+          current[g].store(table + a * block_size + k + g * L::count);
+          L const following = chebyshev::next(two_t[g], current[g], previous[g]);
+          previous[g] = current[g];
+          current[g] = following;
+        }
       }
     }
   }
@@ -143,11 +169,13 @@ private:
   static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums) {
     using L = Lanes<Real, Bytes>;
     L sum[tile_size];
+    SCC_UNROLL
     for (int i = 0; i < tile_size; ++i) {
-      sum[i] = L::load(sums + i * L::count);
+      sum[i] = L::all(Real(0));
     }
     for (int k = 0; k < block_size; k += L::count) {
       L const y0 = L::load(y + k), y1 = L::load(y + block_size + k), y2 = L::load(y + 2 * block_size + k);
+      SCC_UNROLL
       for (int i = 0; i < tile_rows; ++i) {
         L const xi = L::load(x + i * block_size + k);
         sum[i * tile_columns].add_product(xi, y0);
@@ -155,18 +183,10 @@ private:
         sum[i * tile_columns + 2].add_product(xi, y2);
       }
     }
+    SCC_UNROLL
     for (int i = 0; i < tile_size; ++i) {
-      sum[i].store(sums + i * L::count);
+      (L::load(sums + i * L::count) + sum[i]).store(sums + i * L::count);
     }
-  }
-
-  void flush() {
-    int const count = tiles(degree_) * tile_size * lanes();
-    for (int k = 0; k < count; ++k) {
-      sums_[k] += static_cast<double>(lane_sums_[k]);
-      lane_sums_[k] = 0;
-    }
-    blocks_ = 0;
   }
 
   Instructions instructions_;

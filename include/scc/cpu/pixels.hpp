@@ -15,6 +15,7 @@
 
 #include "../image_batch.hpp"
 #include "../options.hpp"
+#include "lanes.hpp"
 
 namespace scc::cpu {
 
@@ -33,16 +34,16 @@ template <class T>
 inline constexpr bool is_gradient_type =
   is_pixel_type<T> && !std::is_const_v<T> && !std::is_same_v<T, std::uint8_t>;
 
-/// NaN by its bits, which holds where compiler flags promise that there are no NaNs.
+/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
 inline bool is_nan(float value) {
-  std::uint32_t bits;
+  std::int32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffffU) > 0x7f800000U;
+  return (bits & 0x7fffffff) > 0x7f800000;
 }
 inline bool is_nan(double value) {
-  std::uint64_t bits;
+  std::int64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffffffffffffULL) > 0x7ff0000000000000ULL;
+  return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
 }
 
 /// The map from pixel values to t in [-1, 1].
@@ -60,11 +61,14 @@ struct DomainMap {
         byte_scale(static_cast<Real>((options.domain_max - options.domain_min) / 255)) {}
 };
 
-/// A block of consecutive pixels of one image. Entries beyond the last pixel are 0 and inside.
+/// A block of consecutive pixels of one image. Entries beyond the last pixel are at the centre of the domain.
 template <class Real>
 struct PixelBlock {
-  alignas(64) Real t[block_size];                ///< Pixel values mapped to [-1, 1] and clamped; 0 for a NaN.
-  alignas(64) std::uint8_t outside[block_size];  ///< 1 where the pixel was outside the domain.
+  /// As wide as a Real, so that numbers and flags go through SIMD registers side by side.
+  using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+
+  alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1]; 0 for a NaN.
+  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
   std::int64_t outside_count, nan_count;
 };
 
@@ -111,10 +115,38 @@ private:
   bool rows_are_joined_ = false;
 };
 
+/// Maps the raw values in block.t to [-1, 1], and flags and counts the odd ones.
+template <class Real>
+SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<Real>& block) {
+  // A copy, which the stores below cannot touch, so that the loop can be vectorised.
+  DomainMap<Real> const domain = domain_map;
+  using Flag = typename PixelBlock<Real>::Flag;
+  Flag outside_count = 0, nan_count = 0;
+  for (int k = 0; k < block_size; ++k) {
+    Real const value = block.t[k];
+    bool const nan = is_nan(value);
+    Real const finite = nan ? domain.center : value;
+    Real const raised = finite < domain.lowest ? domain.lowest : finite;
+    Real const inside = raised > domain.highest ? domain.highest : raised;
+    Flag const outside = inside != finite ? 1 : 0;
+    block.t[k] = (inside - domain.center) * domain.scale;
+    block.outside[k] = outside;
+    outside_count += outside;
+    nan_count += nan ? 1 : 0;
+  }
+  block.outside_count = outside_count;
+  block.nan_count = nan_count;
+}
+
+template <class Real>
+SCC_TARGET_AVX2 void map_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
+  map_block(domain, block);
+}
+
 /// Reads pixels [start, start + count) of an image, count <= block_size.
 template <class Real, class T>
-void load_block(PixelRuns<T> const& pixels, DomainMap<Real> const& domain, std::int64_t start, std::int64_t count,
-                PixelBlock<Real>& block) {
+void load_block(Instructions instructions, PixelRuns<T> const& pixels, DomainMap<Real> const& domain,
+                std::int64_t start, std::int64_t count, PixelBlock<Real>& block) {
   if (count < block_size) {
     std::fill(block.t + count, block.t + block_size, domain.center);
   }
@@ -131,27 +163,17 @@ void load_block(PixelRuns<T> const& pixels, DomainMap<Real> const& domain, std::
     };
     step == 1 ? read(1) : read(step);
   });
-
-  std::int64_t outside_count = 0, nan_count = 0;
-  for (int k = 0; k < block_size; ++k) {
-    Real const value = block.t[k];
-    bool const nan = is_nan(value);
-    bool const outside = !nan && (value < domain.lowest || value > domain.highest);
-    Real const finite = nan ? domain.center : value;
-    Real const inside = std::min(std::max(finite, domain.lowest), domain.highest);
-    block.t[k] = std::min(std::max((inside - domain.center) * domain.scale, Real(-1)), Real(1));
-    block.outside[k] = outside ? 1 : 0;
-    outside_count += outside ? 1 : 0;
-    nan_count += nan ? 1 : 0;
+  if (instructions == Instructions::avx2) {
+    map_block_avx2(domain, block);
+  } else {
+    map_block(domain, block);
   }
-  block.outside_count = outside_count;
-  block.nan_count = nan_count;
 }
 
 /// Writes, or adds, gradients [count] to pixels [start, start + count). A pixel outside the domain has gradient 0.
 template <class Real, class G>
 void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t count, Real const* gradient,
-                    std::uint8_t const* outside, bool accumulate) {
+                    typename PixelBlock<Real>::Flag const* outside, bool accumulate) {
   pixels.for_each(start, count, [&](G* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
     auto const write = [&](std::int64_t stride) {
       for (std::int64_t k = 0; k < length; ++k) {

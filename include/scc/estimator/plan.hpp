@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
@@ -39,7 +40,7 @@ public:
   /// @throws std::invalid_argument as above, and if the size is out of range or given for Basis::automatic.
   Plan(Options const& options, int degree_or_bins) : options_(options) {
     validate(options_);
-    require_finite_kernels();
+    require_ridge_above_rounding();
     compress();
     choose_basis(degree_or_bins);
     fit_tables();
@@ -64,8 +65,11 @@ public:
   /// Number of unknowns of the compressed system, at most n^2.
   int unknowns() const { return static_cast<int>(unknown_i_.size()); }
 
-  /// Estimated error of the kernels' products in the basis, relative to their largest value on the domain.
+  /// Estimated largest error on the domain of the products k_p k_p' in the basis.
   double basis_error() const { return basis_error_; }
+
+  /// Largest product of two kernel functions on the domain, the scale of the rounding errors of H.
+  double largest_product() const { return largest_product_; }
 
   /// The tables of the solve, in host memory owned by this plan.
   Tables tables() const {
@@ -95,16 +99,24 @@ private:
     return 0.5 * (options_.domain_min + options_.domain_max) + 0.5 * (options_.domain_max - options_.domain_min) * t;
   }
 
-  // h, H and the gradient hold products of four kernel functions; they must not overflow, nor may lambda drown in them.
-  void require_finite_kernels() {
+  // H holds products of four kernel functions. Where one unit in the last place of the largest reaches the ridge, no
+  // arithmetic in double can tell the solution from noise.
+  void require_ridge_above_rounding() {
     KernelGrid const grid(options_);
-    double largest = 0;
     for (int p = 0; p < grid.size(); ++p) {
-      largest = std::max({largest, grid.value(p, options_.domain_min), grid.value(p, options_.domain_max)});
+      double const nearest = std::min(std::max(grid.center(p), options_.domain_min), options_.domain_max);
+      for (double const u : {options_.domain_min, options_.domain_max, nearest}) {
+        largest_product_ = std::max(largest_product_, grid.value(p, u) * grid.value(p, u));
+      }
     }
-    if (options_.kernel == Kernel::reciprocal_gaussian && !(largest < 1e50)) {
-      detail::reject_option("bandwidth", options_.bandwidth,
-                            "larger: the reciprocal kernel exceeds 1e50 on the domain with these centers");
+    double const rounding = largest_product_ * largest_product_ * std::numeric_limits<double>::epsilon();
+    if (!(rounding < options_.lambda)) {
+      detail::reject_option(
+        options_.kernel == Kernel::gaussian ? "lambda" : "bandwidth",
+        options_.kernel == Kernel::gaussian ? options_.lambda : options_.bandwidth,
+        options_.kernel == Kernel::gaussian
+          ? "above the rounding errors of H, about 2e-16"
+          : "larger: the kernel grows so much on this domain that lambda is lost in the rounding errors of H");
     }
   }
 
@@ -202,35 +214,54 @@ private:
                                     "[19, 515] with Basis::histogram");
       }
     }
-    double const goal = options_.tolerance;
-    if (options_.basis != Basis::histogram) {
+    if (options_.basis == Basis::chebyshev) {
       std::vector<double> const error = chebyshev_errors();
-      int const highest = options_.basis == Basis::automatic ? automatic_max_degree : chebyshev::max_degree;
-      int degree = degree_or_bins;
-      if (degree == 0) {
-        degree = 1;
-        while (degree < highest && error[static_cast<std::size_t>(degree)] > chebyshev_share * goal) {
-          ++degree;
-        }
-      }
-      double const reached = error[static_cast<std::size_t>(degree)];
-      if (options_.basis == Basis::chebyshev || reached <= chebyshev_share * goal) {
-        use_basis(Basis::chebyshev, degree + 1, reached);
+      int const degree = degree_or_bins != 0 ? degree_or_bins : chebyshev_degree(error);
+      use_basis(Basis::chebyshev, degree + 1, error[static_cast<std::size_t>(degree)]);
+    } else if (degree_or_bins != 0) {
+      use_basis(Basis::histogram, degree_or_bins, histogram_error(degree_or_bins - extra_bins));
+    } else {
+      choose_size();
+    }
+  }
+
+  void choose_size() {
+    int degree = chebyshev::max_degree;
+    double chebyshev_error = std::numeric_limits<double>::infinity();
+    if (options_.basis == Basis::automatic) {
+      std::vector<double> const error = chebyshev_errors();
+      degree = chebyshev_degree(error);
+      chebyshev_error = error[static_cast<std::size_t>(degree)];
+      if (degree <= cheap_degree) {
+        use_basis(Basis::chebyshev, degree + 1, chebyshev_error);
         return;
       }
     }
-    if (degree_or_bins != 0) {
-      int const intervals = degree_or_bins - extra_bins;
-      use_basis(Basis::histogram, degree_or_bins, histogram_error(intervals));
-      return;
-    }
+    int const most = options_.tolerance < bins_out_of_cache_below ? spline_histogram::max_intervals
+                                                                   : spline_histogram::max_intervals / 2;
     int intervals = spline_histogram::min_intervals;
-    double reached = histogram_error(intervals);
-    while (reached > histogram_share * goal && intervals < spline_histogram::max_intervals) {
+    double error = histogram_error(intervals);
+    while (error > histogram_share * options_.tolerance && intervals < most) {
       intervals *= 2;
-      reached = histogram_error(intervals);
+      error = histogram_error(intervals);
     }
-    use_basis(Basis::histogram, intervals + extra_bins, reached);
+    if (error > options_.tolerance && chebyshev_error < error) {
+      use_basis(Basis::chebyshev, degree + 1, chebyshev_error);
+    } else {
+      use_basis(Basis::histogram, intervals + spline_histogram::extra_bins, error);
+    }
+  }
+
+  // The smallest degree that reaches the tolerance, or the largest. The smaller the ridge, the larger alpha, and with it
+  // the effect of an error of H; coefficients are good to about 1e-12.
+  int chebyshev_degree(std::vector<double> const& error) const {
+    double const goal =
+      std::max(chebyshev_share * options_.tolerance * std::min(1.0, options_.lambda / Options{}.lambda), 1e-12);
+    int degree = 1;
+    while (degree < chebyshev::max_degree && error[static_cast<std::size_t>(degree)] > goal) {
+      ++degree;
+    }
+    return degree;
   }
 
   void use_basis(Basis basis, int size, double error) {
@@ -266,10 +297,11 @@ private:
         envelope[a] = std::max(envelope[a], std::abs(coefficients[a]));
       }
     }
-    for (auto& value : envelope) {
-      value /= std::max(largest, 1e-300);
+    std::vector<double> error = chebyshev::truncation_error(envelope);
+    for (double& value : error) {
+      value = largest > 0 ? value / largest : 0;  // relative to one factor of the product
     }
-    return chebyshev::truncation_error(envelope);
+    return error;
   }
 
   // Largest error of the squares k_p^2, the narrowest of the functions to be represented, between the fitted points.
@@ -277,7 +309,7 @@ private:
     KernelGrid const grid(options_);
     spline_histogram::LeastSquares const splines(intervals);
     std::vector<double> samples(splines.nodes().size()), coefficients(samples.size());
-    double largest = 0, worst = 0;
+    double worst = 0;
     for (int p = 0; p < grid.size(); ++p) {
       auto const square = [&](double t) {
         double const value = grid.value(p, pixel_value(t));
@@ -285,7 +317,6 @@ private:
       };
       for (std::size_t k = 0; k < samples.size(); ++k) {
         samples[k] = square(splines.nodes()[k]);
-        largest = std::max(largest, samples[k]);
       }
       splines.fit(samples.data(), coefficients.data());
       for (int k = 0; k <= 4 * intervals; ++k) {
@@ -293,7 +324,7 @@ private:
         worst = std::max(worst, std::abs(splines.value(coefficients.data(), t) - square(t)));
       }
     }
-    return worst / std::max(largest, 1e-300);
+    return worst;
   }
 
   // Coefficients in the basis of `count` functions of t, function(i, t), and of their products.
@@ -346,17 +377,20 @@ private:
   }
 
   // Shares of the tolerance given to the three approximations; found by measurement (bench/accuracy.cpp).
-  static constexpr double compression_share = 1e-6;
-  static constexpr double chebyshev_share = 1;
-  static constexpr double histogram_share = 1;
+  static constexpr double compression_share = 1e-3;
+  static constexpr double chebyshev_share = 0.1;
+  static constexpr double histogram_share = 0.01;
+  // The largest histogram no longer fits the cache, and is left to those who ask for more than float pixels carry.
+  static constexpr double bins_out_of_cache_below = 1e-7;
   // Beyond this degree the histogram costs less per pixel.
-  static constexpr int automatic_max_degree = 36;
+  static constexpr int cheap_degree = 36;
 
   Options options_;
   Basis basis_ = Basis::chebyshev;
   int basis_size_ = 0;
   int functions_ = 0;
   double basis_error_ = 0;
+  double largest_product_ = 0;
   std::vector<int> kept_, first_unknown_, unknown_i_, unknown_j_;
   std::vector<double> lift_, one_, psi_, psi_psi_;
 };
