@@ -24,11 +24,11 @@ namespace scc {
 /// height * width is the number of its voxels. The estimator treats all C * H * W pixels of one image as one sample.
 template <class T>
 struct ImageBatch {
-  T* data = nullptr;             ///< First pixel; may be null if there are no pixels.
-  std::int64_t images = 0;       ///< N >= 0
-  std::int64_t channels = 0;     ///< C >= 0
-  std::int64_t height = 0;       ///< H >= 0
-  std::int64_t width = 0;        ///< W >= 0
+  T* data = nullptr;          ///< First pixel; may be null if there are no pixels.
+  std::int64_t images = 0;    ///< N >= 0
+  std::int64_t channels = 0;  ///< C >= 0
+  std::int64_t height = 0;    ///< H >= 0
+  std::int64_t width = 0;     ///< W >= 0
   std::int64_t image_stride = 0;
   std::int64_t channel_stride = 0;
   std::int64_t row_stride = 0;
@@ -119,8 +119,7 @@ void require_valid(ImageBatch<T> const& view, char const* name) {
     throw std::invalid_argument(std::string("scc: ") + name + " is larger than any memory: " + shape_text(view));
   }
   if (view.data == nullptr) {
-    throw std::invalid_argument(std::string("scc: ") + name + " has pixels but its data is null: " +
-                                shape_text(view));
+    throw std::invalid_argument(std::string("scc: ") + name + " has pixels but its data is null: " + shape_text(view));
   }
 }
 

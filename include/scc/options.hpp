@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -28,17 +29,17 @@ enum class Basis {
 
 /// Parameters of the estimate. A plain value; validate() checks it, every constructor of a loss calls validate().
 struct Options {
-  Kernel kernel = Kernel::gaussian;     ///< Kernel function k.
-  double bandwidth = 1.0;               ///< sigma, in units of pixel value; > 0.
-  int centers_per_axis = 9;             ///< n, 2..32; there are m = n^2 kernels.
-  double center_min = -1;               ///< mu_1, in units of pixel value.
-  double center_max = 1;                ///< mu_n > mu_1; the centres between are equally spaced.
-  double beta = 0.5;                    ///< Relative weight of the product density S, in [0, 1); bounds the ratio by 1/beta.
-  double lambda = 0.05;                 ///< Ridge added to the diagonal of H; > 0.
-  double domain_min = -1;               ///< Smallest pixel value; smaller ones are treated as this one.
-  double domain_max = 1;                ///< Largest pixel value; larger ones are treated as this one.
-  Basis basis = Basis::automatic;       ///< Basis of the moments.
-  double tolerance = 1e-6;              ///< Error of rSMI that the basis may cause, in [1e-12, 1e-2].
+  Kernel kernel = Kernel::gaussian;  ///< Kernel function k.
+  double bandwidth = 1.0;            ///< sigma, in units of pixel value; > 0.
+  int centers_per_axis = 9;          ///< n, 2..32; there are m = n^2 kernels.
+  double center_min = -1;            ///< mu_1, in units of pixel value.
+  double center_max = 1;             ///< mu_n > mu_1; the centres between are equally spaced.
+  double beta = 0.5;               ///< Relative weight of the product density S, in [0, 1); bounds the ratio by 1/beta.
+  double lambda = 0.05;            ///< Ridge added to the diagonal of H; > 0.
+  double domain_min = -1;          ///< Smallest pixel value; smaller ones are treated as this one.
+  double domain_max = 1;           ///< Largest pixel value; larger ones are treated as this one.
+  Basis basis = Basis::automatic;  ///< Basis of the moments.
+  double tolerance = 1e-6;         ///< Error of rSMI that the basis may cause, in [1e-12, 1e-2].
 
   /// The parameters of the authors' released code: its reciprocal kernel, and its ridge, which it builds in float32.
   static Options released_code() {
@@ -54,11 +55,21 @@ inline constexpr int max_centers_per_axis = 32;
 
 namespace detail {
 
+/// `value` in as few digits as tell it from every other double.
+inline std::string shortest_text(double value) {
+  for (int digits = 6;; ++digits) {
+    std::ostringstream text;
+    text.precision(digits);
+    text << value;
+    if (digits == 17 || !std::isfinite(value) || std::strtod(text.str().c_str(), nullptr) == value) {
+      return text.str();
+    }
+  }
+}
+
 [[noreturn]] inline void reject_option(char const* field, double value, char const* allowed) {
-  std::ostringstream message;
-  message.precision(17);
-  message << "scc::Options::" << field << " is " << value << ", must be " << allowed;
-  throw std::invalid_argument(message.str());
+  throw std::invalid_argument(std::string("scc::Options::") + field + " is " + shortest_text(value) + ", must be " +
+                              allowed);
 }
 
 inline void require_option(bool holds, char const* field, double value, char const* allowed) {
@@ -82,22 +93,20 @@ inline void validate(Options const& options) {
                  static_cast<double>(options.kernel), "gaussian or reciprocal_gaussian");
   require_option(is_moderate(options.bandwidth) && options.bandwidth >= 1e-100, "bandwidth", options.bandwidth,
                  "in [1e-100, 1e100]");
-  require_option(options.centers_per_axis >= 2 && options.centers_per_axis <= max_centers_per_axis,
-                 "centers_per_axis", options.centers_per_axis, "in [2, 32]");
+  require_option(options.centers_per_axis >= 2 && options.centers_per_axis <= max_centers_per_axis, "centers_per_axis",
+                 options.centers_per_axis, "in [2, 32]");
   require_option(is_moderate(options.center_min), "center_min", options.center_min, moderate);
   require_option(is_moderate(options.center_max), "center_max", options.center_max, moderate);
-  require_option(options.center_max > options.center_min, "center_max", options.center_max,
-                 "greater than center_min");
+  require_option(options.center_max > options.center_min, "center_max", options.center_max, "greater than center_min");
   require_option(options.beta >= 0 && options.beta < 1, "beta", options.beta, "in [0, 1)");
   require_option(is_moderate(options.lambda) && options.lambda >= 1e-100, "lambda", options.lambda,
                  "in [1e-100, 1e100]");
   require_option(is_moderate(options.domain_min), "domain_min", options.domain_min, moderate);
   require_option(is_moderate(options.domain_max), "domain_max", options.domain_max, moderate);
-  require_option(options.domain_max > options.domain_min, "domain_max", options.domain_max,
-                 "greater than domain_min");
-  require_option(options.basis == Basis::automatic || options.basis == Basis::chebyshev ||
-                   options.basis == Basis::histogram,
-                 "basis", static_cast<double>(options.basis), "automatic, chebyshev or histogram");
+  require_option(options.domain_max > options.domain_min, "domain_max", options.domain_max, "greater than domain_min");
+  require_option(
+    options.basis == Basis::automatic || options.basis == Basis::chebyshev || options.basis == Basis::histogram,
+    "basis", static_cast<double>(options.basis), "automatic, chebyshev or histogram");
   require_option(options.tolerance >= 1e-12 && options.tolerance <= 1e-2, "tolerance", options.tolerance,
                  "in [1e-12, 1e-2]");
 }

@@ -47,11 +47,11 @@ inline Statistics reference_statistics(Options const& options, std::vector<doubl
   auto const kernel_matrix = [&](std::vector<double> const& pixels) {  // [n, M]: k(pixel_j - mu_p)
     Eigen::MatrixXd k(n, pixel_count);
     for (Eigen::Index j = 0; j < pixel_count; ++j) {
-      double const value = std::fmin(std::fmax(pixels[static_cast<std::size_t>(j)], options.domain_min),
-                                     options.domain_max);
+      double const value =
+        std::fmin(std::fmax(pixels[static_cast<std::size_t>(j)], options.domain_min), options.domain_max);
       for (Eigen::Index p = 0; p < n; ++p) {
-        double const center = options.center_min + (options.center_max - options.center_min) *
-                                                     static_cast<double>(p) / static_cast<double>(n - 1);
+        double const center = options.center_min + (options.center_max - options.center_min) * static_cast<double>(p) /
+                                                     static_cast<double>(n - 1);
         double const d = (value - center) / options.bandwidth;
         k(p, j) = std::exp(sign * d * d / 2);
       }

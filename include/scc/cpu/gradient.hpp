@@ -35,7 +35,8 @@ public:
   /// @param drsmi_dmoments  [D + 1, D + 1] of the image
   /// @param factor          what the sum is multiplied by
   ChebyshevGradient(Instructions instructions, int degree, double const* drsmi_dmoments, Side varied, double factor)
-      : instructions_(instructions), degree_(degree) {
+      : instructions_(instructions),
+        degree_(degree) {
     Real* coefficient = coefficients_;
     for (int b = 1; b <= degree; ++b) {
       for (int a = 0; a <= degree - b; ++a) {

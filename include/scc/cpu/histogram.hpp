@@ -27,7 +27,10 @@ public:
   ///                could overflow: the sum of all pixels stays below 2^62.
   /// @param bins    [B, B] working memory
   HistogramBins(Instructions instructions, int bins_per_axis, std::int64_t pixels, std::int64_t* bins)
-      : instructions_(instructions), size_(bins_per_axis), bins_(bins), unit_(unit(pixels)) {
+      : instructions_(instructions),
+        size_(bins_per_axis),
+        bins_(bins),
+        unit_(unit(pixels)) {
     std::fill(bins, bins + static_cast<std::ptrdiff_t>(size_) * size_, std::int64_t{0});
   }
 

@@ -49,7 +49,8 @@ public:
   /// @param plan          A plan made by hand.
   /// @param instructions  Instructions of the pixel loops; the processor must have them.
   explicit Loss(Plan plan, Instructions instructions = available_instructions())
-      : plan_(std::make_shared<Plan const>(std::move(plan))), instructions_(instructions) {}
+      : plan_(std::make_shared<Plan const>(std::move(plan))),
+        instructions_(instructions) {}
 
   Options const& options() const { return plan_->options(); }
   Plan const& plan() const { return *plan_; }
@@ -175,7 +176,9 @@ private:
     std::int64_t const share = (pixels + max_chunks - 1) / max_chunks;
     return std::max(min_chunk, (share + block_size - 1) / block_size * block_size);
   }
-  static std::int64_t chunk_count(std::int64_t pixels) { return (pixels + chunk_size(pixels) - 1) / chunk_size(pixels); }
+  static std::int64_t chunk_count(std::int64_t pixels) {
+    return (pixels + chunk_size(pixels) - 1) / chunk_size(pixels);
+  }
 
   template <class X, class Y>
   bool uses_double() const {
@@ -277,9 +280,11 @@ private:
       Moments moments(instructions_, degree, tables.data() + table_size * static_cast<std::size_t>(thread),
                       workspace.sums_.data() + sum_size * static_cast<std::size_t>(thread));
       auto const index = static_cast<std::size_t>(task);
-      workspace.chunk_diagnostics_[index] = for_each_block<Real>(
-        x, y, task / chunks, start, std::min(chunk_size(pixels), pixels - start),
-        [&](auto const& x_block, auto const& y_block, std::int64_t, int count) { moments.add(x_block, y_block, count); });
+      workspace.chunk_diagnostics_[index] =
+        for_each_block<Real>(x, y, task / chunks, start, std::min(chunk_size(pixels), pixels - start),
+                             [&](auto const& x_block, auto const& y_block, std::int64_t, int count) {
+                               moments.add(x_block, y_block, count);
+                             });
       moments.finish(&workspace.chunk_sums_[index * term_count()]);
     });
 
@@ -318,8 +323,9 @@ private:
     auto const fill = [&](std::int64_t image, std::int64_t start, std::int64_t count, std::size_t part) {
       HistogramBins bins(instructions_, plan_->basis_size(), pixels, all_bins + part * bin_count);
       workspace.chunk_diagnostics_[part] = for_each_block<double>(
-        x, y, image, start, count,
-        [&](auto const& x_block, auto const& y_block, std::int64_t, int length) { bins.add(x_block, y_block, length); });
+        x, y, image, start, count, [&](auto const& x_block, auto const& y_block, std::int64_t, int length) {
+          bins.add(x_block, y_block, length);
+        });
     };
     auto const collect = [&](std::int64_t image, std::size_t first, std::size_t parts) {
       double* const moments = &workspace.moments_[static_cast<std::size_t>(image) * moment_count()];
@@ -354,8 +360,8 @@ private:
     }
   }
 
-  SCC_TARGET_AVX2_ALL static double solve_avx2(Tables const& tables, double const* moments,
-                                               SolveScratch const& scratch, double* gradient) {
+  SCC_TARGET_AVX2_ALL static double solve_avx2(Tables const& tables, double const* moments, SolveScratch const& scratch,
+                                               double* gradient) {
     return solve(SerialTeam{}, tables, moments, scratch, gradient);
   }
 
@@ -409,15 +415,13 @@ private:
     std::int64_t const pixels = varied.pixels();
     std::int64_t const chunks = chunk_count(pixels);
     double const dt_dpixel = 2 / (options().domain_max - options().domain_min);
-    double const factor =
-      -grad_loss * dt_dpixel / (static_cast<double>(varied.images) * static_cast<double>(pixels));
+    double const factor = -grad_loss * dt_dpixel / (static_cast<double>(varied.images) * static_cast<double>(pixels));
 
     parallel_for(varied.images * chunks, thread_count(), [&](std::int64_t task, int) {
       std::int64_t const image = task / chunks;
       std::int64_t const start = task % chunks * chunk_size(pixels);
       std::int64_t const count = std::min(chunk_size(pixels), pixels - start);
-      double const* const coefficients =
-        &workspace.drsmi_dmoments_[static_cast<std::size_t>(image) * moment_count()];
+      double const* const coefficients = &workspace.drsmi_dmoments_[static_cast<std::size_t>(image) * moment_count()];
       PixelRuns<G> const out(gradient, image);
       alignas(64) Real values[block_size];
       auto const differentiate_blocks = [&](auto&& evaluate) {

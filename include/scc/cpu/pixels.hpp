@@ -31,8 +31,7 @@ inline constexpr bool is_pixel_type =
 
 /// Whether T can be an element of a gradient.
 template <class T>
-inline constexpr bool is_gradient_type =
-  is_pixel_type<T> && !std::is_const_v<T> && !std::is_same_v<T, std::uint8_t>;
+inline constexpr bool is_gradient_type = is_pixel_type<T> && !std::is_const_v<T> && !std::is_same_v<T, std::uint8_t>;
 
 /// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
 inline bool is_nan(float value) {
@@ -78,7 +77,9 @@ template <class T>
 class PixelRuns {
 public:
   PixelRuns(ImageBatch<T> const& view, std::int64_t image)
-      : first_(view.data + image * view.image_stride), view_(view), run_length_(view.width) {
+      : first_(view.data + image * view.image_stride),
+        view_(view),
+        run_length_(view.width) {
     if (view.row_stride == view.width * view.column_stride || view.height == 1) {
       run_length_ *= view.height;
       rows_are_joined_ = true;

@@ -71,8 +71,8 @@ private:
   AlignedBuffer<double> sums_;
   AlignedBuffer<std::int64_t> bins_;
   AlignedBuffer<double> solve_;
-  std::vector<double> chunk_sums_;               // [images * chunks, terms]
-  std::vector<Diagnostics> chunk_diagnostics_;   // [images * chunks]
+  std::vector<double> chunk_sums_;              // [images * chunks, terms]
+  std::vector<Diagnostics> chunk_diagnostics_;  // [images * chunks]
 };
 
 }  // namespace scc::cpu

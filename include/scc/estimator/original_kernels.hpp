@@ -51,8 +51,8 @@ inline Statistics statistics_in_original_kernels(Plan const& plan, double const*
       result.H(l, other) = beta * second_x(s) * second_y(t) + (1 - beta) * joint(s, t);
     }
     for (int unknown = 0; unknown < tables.unknowns; ++unknown) {
-      result.alpha(l) += plan.lift(p, tables.unknown_i[unknown]) * plan.lift(q, tables.unknown_j[unknown]) *
-                         alpha[unknown];
+      result.alpha(l) +=
+        plan.lift(p, tables.unknown_i[unknown]) * plan.lift(q, tables.unknown_j[unknown]) * alpha[unknown];
     }
   }
   return result;

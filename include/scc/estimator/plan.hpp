@@ -55,7 +55,9 @@ public:
   int basis_size() const { return basis_size_; }
 
   /// Total degree D of the chebyshev basis, or intervals of the histogram.
-  int resolution() const { return basis_ == Basis::chebyshev ? basis_size_ - 1 : basis_size_ - spline_histogram::extra_bins; }
+  int resolution() const {
+    return basis_ == Basis::chebyshev ? basis_size_ - 1 : basis_size_ - spline_histogram::extra_bins;
+  }
 
   /// Number of joint moments that are computed from the pixels of an image.
   int terms() const {
@@ -73,9 +75,20 @@ public:
 
   /// The tables of the solve, in host memory owned by this plan.
   Tables tables() const {
-    return {basis_,     basis_size_,         functions_,     product_count(functions_), unknowns(),          options_.beta,
-            options_.lambda, one_.data(), psi_.data(), psi_psi_.data(),           kept_.data(),        first_unknown_.data(),
-            unknown_i_.data(), unknown_j_.data()};
+    return {basis_,
+            basis_size_,
+            functions_,
+            product_count(functions_),
+            unknowns(),
+            options_.beta,
+            options_.lambda,
+            one_.data(),
+            psi_.data(),
+            psi_psi_.data(),
+            kept_.data(),
+            first_unknown_.data(),
+            unknown_i_.data(),
+            unknown_j_.data()};
   }
 
   /// Writes the coefficients [B] of k_p in the basis for each kernel function p, and of the products k_p k_p' (p >= p'):
@@ -205,8 +218,7 @@ private:
     if (degree_or_bins != 0) {
       bool const in_range =
         (options_.basis == Basis::chebyshev && degree_or_bins >= 1 && degree_or_bins <= chebyshev::max_degree) ||
-        (options_.basis == Basis::histogram &&
-         degree_or_bins >= spline_histogram::min_intervals + extra_bins &&
+        (options_.basis == Basis::histogram && degree_or_bins >= spline_histogram::min_intervals + extra_bins &&
          degree_or_bins <= spline_histogram::max_intervals + extra_bins);
       if (!in_range) {
         throw std::invalid_argument("scc::Plan: the size of the basis is " + std::to_string(degree_or_bins) +
@@ -238,7 +250,7 @@ private:
       }
     }
     int const most = options_.tolerance < bins_out_of_cache_below ? spline_histogram::max_intervals
-                                                                   : spline_histogram::max_intervals / 2;
+                                                                  : spline_histogram::max_intervals / 2;
     int intervals = spline_histogram::min_intervals;
     double error = histogram_error(intervals);
     while (error > histogram_share * options_.tolerance && intervals < most) {

@@ -32,24 +32,24 @@ struct SerialTeam {
 
 /// The intermediate results of a solve, all in one array of doubles. Matrices are row-major.
 struct SolveScratch {
-  double* margin_x;     ///< [B] mean b_a(x)
-  double* margin_y;     ///< [B] mean b_b(y)
-  double* mean_x;       ///< [r] mean psi_i(x)
-  double* mean_y;       ///< [r] mean psi_j(y)
-  double* second_x;     ///< [products] mean psi_i psi_i'(x)
-  double* second_y;     ///< [products] mean psi_j psi_j'(y)
-  double* half_joint;   ///< [products, B] mean psi_i psi_i'(x) b_b(y); in the gradient its counterpart
-  double* joint;        ///< [products, products] H as a table over (s, t); in the gradient, d rSMI / d of it, negative
-  double* system;       ///< [unknowns, unknowns] A = H + lambda I, upper half, then its factor R, A = R^T R
-  double* h;            ///< [unknowns]
-  double* alpha;        ///< [unknowns] A^{-1} h
-  double* g;            ///< [unknowns] A^{-1} alpha
-  double* gradient_x;   ///< [B] d rSMI / d margin_x
-  double* gradient_y;   ///< [B] d rSMI / d margin_y
-  double* weight_x;     ///< [r] d rSMI / d mean_x
-  double* weight_y;     ///< [r] d rSMI / d mean_y
-  double* weight_xx;    ///< [products] d rSMI / d second_x, negative, over beta
-  double* weight_yy;    ///< [products] d rSMI / d second_y, negative, over beta
+  double* margin_x;    ///< [B] mean b_a(x)
+  double* margin_y;    ///< [B] mean b_b(y)
+  double* mean_x;      ///< [r] mean psi_i(x)
+  double* mean_y;      ///< [r] mean psi_j(y)
+  double* second_x;    ///< [products] mean psi_i psi_i'(x)
+  double* second_y;    ///< [products] mean psi_j psi_j'(y)
+  double* half_joint;  ///< [products, B] mean psi_i psi_i'(x) b_b(y); in the gradient its counterpart
+  double* joint;       ///< [products, products] H as a table over (s, t); in the gradient, d rSMI / d of it, negative
+  double* system;      ///< [unknowns, unknowns] A = H + lambda I, upper half, then its factor R, A = R^T R
+  double* h;           ///< [unknowns]
+  double* alpha;       ///< [unknowns] A^{-1} h
+  double* g;           ///< [unknowns] A^{-1} alpha
+  double* gradient_x;  ///< [B] d rSMI / d margin_x
+  double* gradient_y;  ///< [B] d rSMI / d margin_y
+  double* weight_x;    ///< [r] d rSMI / d mean_x
+  double* weight_y;    ///< [r] d rSMI / d mean_y
+  double* weight_xx;   ///< [products] d rSMI / d second_x, negative, over beta
+  double* weight_yy;   ///< [products] d rSMI / d second_y, negative, over beta
 
   /// Number of doubles that a solve with these tables needs.
   SCC_HOST_DEVICE static std::size_t size(Tables const& tables) {
@@ -241,8 +241,9 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, dou
       int const s = product_index(i, tables.unknown_i[column]);
       int const t = product_index(j, tables.unknown_j[column]);
       double const ridge = row == column ? tables.lambda : 0;
-      scratch.system[static_cast<std::size_t>(row) * static_cast<std::size_t>(unknowns) +
-                     static_cast<std::size_t>(column)] = scratch.joint[s * products + t] + ridge;
+      scratch
+        .system[static_cast<std::size_t>(row) * static_cast<std::size_t>(unknowns) + static_cast<std::size_t>(column)] =
+        scratch.joint[s * products + t] + ridge;
     }
   }
   for (int row = team.rank(); row < unknowns; row += team.size()) {

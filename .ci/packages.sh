@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: The scc authors
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034
+
+# To be sourced: installs what a script needs on Debian and Ubuntu.
+
+# What every build needs, and what the parts need beyond it.
+build_packages=(cmake make g++ libeigen3-dev)
+test_packages=(catch2)
+example_packages=(libstb-dev)
+bench_packages=(libbenchmark-dev)
+clang_packages=(clang clang-format clang-tidy)
+
+# require_packages NAME...: installs those packages that are missing, and says which. Asks for nothing when run as root.
+require_packages() {
+  if ! command -v apt-get > /dev/null; then
+    echo "There is no apt-get here; if the build fails, install what these Debian packages hold: $*"
+    return 0
+  fi
+  local name missing=()
+  for name in "$@"; do
+    # A compiler or CMake from elsewhere serves as well as the distribution's.
+    if [[ $name =~ ^(cmake|make|g\+\+|clang|clang-format|clang-tidy)$ ]] && command -v "$name" > /dev/null; then
+      continue
+    fi
+    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2> /dev/null) != installed ]]; then
+      missing+=("$name")
+    fi
+  done
+  if ((${#missing[@]} == 0)); then
+    return 0
+  fi
+  echo "Installing missing packages: ${missing[*]}"
+  local as_root=()
+  if ((EUID != 0)); then
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "${missing[@]}" \
+    > /dev/null
+}

@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The scc authors
+# SPDX-License-Identifier: MIT
+#
+# Checks scc_inspect from the outside: what it prints and writes, and how it fails.
+#   check.sh <path of scc_inspect>
+
+set -euo pipefail
+
+program=$(realpath "${1:?usage: check.sh <path of scc_inspect>}")
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+failures=0
+
+fail() {
+  echo "FAILED: $1"
+  sed 's/^/  stdout: /' out.txt
+  sed 's/^/  stderr: /' err.txt
+  failures=$((failures + 1))
+}
+
+# expect <what> <command...>: the command must hold.
+expect() {
+  local what=$1
+  shift
+  "$@" || fail "$what"
+}
+
+# run <arguments...>: runs the program, keeps its outputs and its exit status.
+run() {
+  status=0
+  "$program" "$@" >out.txt 2>err.txt </dev/null || status=$?
+}
+
+# succeeds <arguments...>
+succeeds() {
+  run "$@"
+  [ "$status" -eq 0 ] || fail "exit status $status instead of 0: $*"
+}
+
+# rejects <status> <text> <arguments...>: that exit status, one line on stderr with that text, and no report.
+rejects() {
+  local expected=$1 text=$2
+  shift 2
+  rm -f scc_report.png
+  run "$@"
+  [ "$status" -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
+  [ "$(wc -l <err.txt)" -eq 1 ] || fail "not exactly one line on stderr: $*"
+  grep -q '^scc_inspect: ' err.txt || fail "the line does not say who complains: $*"
+  grep -qF -e "$text" err.txt || fail "the line does not say \"$text\": $*"
+  [ ! -e scc_report.png ] || fail "wrote a report all the same: $*"
+}
+
+# value <name>: the number that the last run printed in the row of that name.
+value() { sed -n "s/^$1  *\(-\{0,1\}[0-9.][0-9.]*\).*/\1/p" out.txt | head -n 1; }
+
+# near <a> <b> <tolerance>
+near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { exit !(a != "" && b != "" && a - b <= t && b - a <= t) }'; }
+below() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && b != "" && a < b) }'; }
+
+bytes() { for byte in "$@"; do printf "\\$(printf %03o "$byte")"; done; }
+
+# Images of 16 x 16 pixels: every byte once, upwards and downwards; the former in RGB and in 16 bits; a constant.
+rising=$(seq 0 255)
+{ printf 'P5\n# a comment\n16 16\n255\n'; bytes $rising; } >rising.pgm
+{ printf 'P5 16 16 255\n'; bytes $(seq 255 -1 0); } >falling.pgm
+{ printf 'P6 16 16 255\n'; bytes $(for k in $rising; do echo "$k $k $k"; done); } >rising.ppm
+{ printf 'P5 16 16 65535\n'; bytes $(for k in $rising; do echo "$k $k"; done); } >rising16.pgm
+{ printf 'P5 16 16 255\n'; bytes $(for k in $rising; do echo 99; done); } >constant.pgm
+{ printf 'P5 2 3 255\n'; bytes 1 2 3 4 5 6; } >small.pgm
+{ printf 'P5 8 16 255\n'; bytes $(seq 1 128); } >narrow.pgm
+{ printf 'P5 16 8 255\n'; bytes $(seq 1 128); } >low.pgm
+
+# Help
+succeeds --help
+for option in --out --csv --worst --repeat --kernel --bandwidth --centers --center-range --beta --lambda --domain --basis \
+  --tolerance --released-code --values --pairs --synthetic; do
+  expect "--help names $option" grep -qF -e "$option" out.txt
+done
+
+# One pair: the numbers
+succeeds rising.pgm rising.pgm
+itself=$(value rSMI)
+expect 'a picture by default' test -s scc_report.png
+expect 'the rSMI of an image with itself is not small' below 0.1 "$itself"
+expect 'the loss is the negative of rSMI' near "$(value loss)" "-$itself" 1e-6
+expect 'the row of the input with itself agrees' near "$(value 'rSMI of input and input')" "$itself" 1e-6
+expect 'h and H have the size of the kernels' grep -Eq '^h and H +81 and 81 x 81$' out.txt
+expect 'the basis is named' grep -Eq '^basis +chebyshev, [0-9]+ terms' out.txt
+expect 'the time is given' grep -Eq '^forward +[0-9.]+ ms, [0-9.]+ ns per pixel' out.txt
+expect 'no pixel is odd' grep -Eq '^input values +0 outside the domain, 0 NaN$' out.txt
+succeeds rising.pgm falling.pgm
+expect 'inversion keeps the structure' near "$(value rSMI)" "$itself" 1e-5
+succeeds rising.pgm constant.pgm
+expect 'a constant has no structure' near "$(value rSMI)" 0 0.02
+succeeds rising.pgm rising.ppm
+expect 'grey against RGB is measured' near "$(value rSMI)" "$itself" 1e-5
+succeeds rising.ppm rising.pgm
+expect 'RGB against grey is measured' near "$(value rSMI)" "$itself" 1e-5
+succeeds rising16.pgm rising.pgm
+expect '16 bits are read as 8' near "$(value rSMI)" "$itself" 1e-5
+expect '16 bits are said' grep -q '^input .*16 bits, read as 8' out.txt
+succeeds rising.pgm constant.pgm --values -2 2
+expect 'values outside the domain are counted' grep -Eq '^input values +128 outside the domain, 0 NaN$' out.txt
+expect 'and not where there are none' grep -Eq '^translation values +0 outside' out.txt
+
+# One pair: the options
+succeeds rising.pgm falling.pgm --released-code --centers 5 --lambda 0.2
+expect 'released code' grep -q '^estimator .*reciprocal gaussian kernel, sigma 1, 5 x 5 .*beta 0.5, lambda 0.2$' out.txt
+succeeds rising.pgm falling.pgm --lambda 0.2 --released-code
+expect 'the order of options is free' grep -q '^estimator .*reciprocal gaussian .*lambda 0.2$' out.txt
+succeeds rising.pgm falling.pgm --kernel reciprocal_gaussian --bandwidth 2 --center-range -0.5 0.75 --beta 0.25 \
+  --domain -3 3 --tolerance 1e-4 --repeat 1
+expect 'all parameters arrive' grep -q \
+  '^estimator .*reciprocal gaussian kernel, sigma 2, 9 x 9 centres on \[-0.5, 0.75\], beta 0.25, lambda 0.05$' out.txt
+expect 'the domain arrives' grep -q '^pixel values .*domain \[-3, 3\]$' out.txt
+succeeds rising.pgm rising.pgm --basis histogram
+expect 'the histogram basis is used' grep -Eq '^basis +histogram' out.txt
+expect 'both bases agree' near "$(value rSMI)" "$itself" 1e-5
+cp rising.pgm ./--odd.pgm
+succeeds -- --odd.pgm rising.pgm
+expect 'a file may start with a hyphen after --' near "$(value rSMI)" "$itself" 1e-6
+
+# The picture is a PNG that the program itself can read, and the page holds the same kind of picture.
+succeeds --synthetic --out scene.png
+expect 'a PNG signature' test "$(head -c 8 scene.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a
+expect 'the built-in scene keeps some structure' below 0.05 "$(value rSMI)"
+scene=$(value rSMI)
+succeeds scene.png scene.png --out again.png
+expect 'the picture is a whole PNG' grep -Eq '^input +scene.png, 1500 x [0-9]+, RGB$' out.txt
+succeeds --synthetic --out scene.html
+expect 'the page has the numbers' grep -qF "<td>$scene</td>" scene.html
+sed -n 's/.*src="data:image\/png;base64,\([^"]*\)".*/\1/p' scene.html | base64 -d >embedded.png
+succeeds embedded.png embedded.png --out again.png
+expect 'the page holds a whole PNG' grep -Eq '^input +embedded.png, 1500 x [0-9]+, RGB$' out.txt
+expect 'the page needs no other file' sh -c '! grep -Eq "(src|href)=\"[^d]|https?:" scene.html'
+
+# Wrong arguments
+rejects 2 'two files'
+rejects 2 'two files' rising.pgm
+rejects 2 'two files' rising.pgm rising.pgm rising.pgm
+rejects 2 "unknown option '--frobnicate'" rising.pgm rising.pgm --frobnicate
+rejects 2 "unknown option '-x'" -x
+rejects 2 '--bandwidth needs a value' rising.pgm rising.pgm --bandwidth
+rejects 2 '--domain needs two values' rising.pgm rising.pgm --domain 0
+rejects 2 "--bandwidth is 'wide', must be a number" rising.pgm rising.pgm --bandwidth wide
+rejects 2 "--lambda is '0.1x', must be a number" rising.pgm rising.pgm --lambda 0.1x
+rejects 2 "--centers is '9.5', must be a whole number" rising.pgm rising.pgm --centers 9.5
+rejects 2 '--bandwidth: bandwidth is 0, must be' rising.pgm rising.pgm --bandwidth 0
+rejects 2 '--bandwidth: bandwidth is nan' rising.pgm rising.pgm --bandwidth nan
+rejects 2 '--centers: centers_per_axis is 33' rising.pgm rising.pgm --centers 33
+rejects 2 '--beta: beta is 1' rising.pgm rising.pgm --beta 1
+rejects 2 '--lambda: lambda is -1' rising.pgm rising.pgm --lambda -1
+rejects 2 '--center-range: center_max' rising.pgm rising.pgm --center-range 1 -1
+rejects 2 '--domain: domain_max' rising.pgm rising.pgm --domain 1 1
+rejects 2 '--tolerance: tolerance is 1,' rising.pgm rising.pgm --tolerance 1
+rejects 2 '--values: the second value' rising.pgm rising.pgm --values 1 0
+rejects 2 '--values: the second value' rising.pgm rising.pgm --values 0 1e300
+rejects 2 '--domain: the second value' rising.pgm rising.pgm --domain 0 1e90
+rejects 2 "--kernel is 'cubic', must be one of: gaussian, reciprocal_gaussian" rising.pgm rising.pgm --kernel cubic
+rejects 2 "--basis is 'fourier', must be one of: automatic, chebyshev, histogram" rising.pgm rising.pgm --basis fourier
+rejects 2 '--repeat is 0' rising.pgm rising.pgm --repeat 0
+rejects 2 'must end in .png or .html' rising.pgm rising.pgm --out report.jpg
+rejects 2 '--csv is of no use without --pairs' rising.pgm rising.pgm --csv t.csv
+rejects 2 '--out is of no use with --pairs' --pairs . . --out r.png
+rejects 2 '--synthetic takes no files' --synthetic rising.pgm
+rejects 2 'exclude each other' --synthetic --pairs . .
+rejects 2 '--pairs needs two values' --pairs .
+
+# Files that cannot be read
+head -c 100 rising.pgm >short.pgm
+head -c 20000 scene.png >short.png
+{ head -c 20000 scene.png; printf 'damage'; tail -c +20007 scene.png; } >damaged.png
+printf '\377\330\377\340\000\004ab\377\332\000\002abc' >short.jpg
+printf 'P5 16 x 255\n' >header.pgm
+printf 'not an image' >text.png
+: >empty.png
+rejects 1 "cannot read 'absent.png': No such file" absent.png rising.pgm
+rejects 1 "cannot read 'absent.png': No such file" rising.pgm absent.png
+rejects 1 "cannot read '.': it is a folder" . rising.pgm
+rejects 1 "cannot decode 'short.pgm': the PNM data ends early" short.pgm rising.pgm
+rejects 1 "cannot decode 'short.png': the PNG data ends early" short.png rising.pgm
+rejects 1 "cannot decode 'damaged.png': damaged PNG" damaged.png rising.pgm
+rejects 1 "cannot decode 'short.jpg': the JPEG data ends early" short.jpg rising.pgm
+rejects 1 "cannot decode 'header.pgm': damaged PNM header" header.pgm rising.pgm
+rejects 1 "cannot decode 'text.png': not a PNG" text.png rising.pgm
+rejects 1 "cannot decode 'empty.png': the file is empty" empty.png rising.pgm
+rejects 1 "'rising.pgm' is 16 x 16, 'small.pgm' is 2 x 3" rising.pgm small.pgm
+rejects 1 "'narrow.pgm' is 8 x 16, 'rising.pgm' is 16 x 16" narrow.pgm rising.pgm
+rejects 1 "'rising.pgm' is 16 x 16, 'low.pgm' is 16 x 8" rising.pgm low.pgm
+rejects 1 "cannot read 'two?lines.png'" $'two\nlines.png' rising.pgm
+
+# Reports that cannot be written, and images that must not be
+cp scene.png precious.png
+ln -s precious.png link.png
+rejects 1 "there is no folder 'absent'" rising.pgm rising.pgm --out absent/report.png
+rejects 1 "there is no folder 'rising.pgm'" rising.pgm rising.pgm --out rising.pgm/report.png
+mkdir folder.png
+rejects 1 "cannot write 'folder.png': Is a directory" rising.pgm rising.pgm --out folder.png
+rejects 1 "will not replace 'precious.png'" precious.png scene.png --out precious.png
+rejects 1 "will not replace './precious.png'" scene.png precious.png --out ./precious.png
+rejects 1 "will not replace 'link.png'" scene.png precious.png --out link.png
+expect 'the image is untouched' cmp -s scene.png precious.png
+if [ -e /dev/full ]; then
+  ln -s /dev/full full.png
+  rejects 1 "cannot write 'full.png': No space left" rising.pgm rising.pgm --out full.png
+fi
+
+# Two folders
+mkdir -p a/deep b/deep
+cp rising.pgm a/same.pgm; cp rising.ppm b/same.ppm
+cp rising.pgm a/flat.pgm; cp constant.pgm b/flat.pgm
+cp rising.pgm 'a/deep/odd, name.pgm'; cp falling.pgm 'b/deep/odd, name.pgm'
+cp rising.pgm a/size.pgm; cp small.pgm b/size.pgm
+cp rising.pgm a/broken.pgm; cp short.png b/broken.png
+cp rising.pgm a/twice.pgm; cp rising.ppm a/twice.ppm; cp rising.pgm b/twice.pgm
+cp rising.pgm a/alone.pgm; cp rising.pgm b/lonely.pgm
+echo 'no image' >a/notes.txt
+succeeds --pairs a b --csv pairs.csv --worst 2 --values -2 2
+expect 'the header of the CSV' test "$(head -n 1 pairs.csv)" = name,rsmi,x_outside,x_nan,y_outside,y_nan,error
+expect 'one line per pair' test "$(wc -l <pairs.csv)" -eq 7
+expect 'numbers and counts of a pair' grep -Eq '^same,0\.[0-9]+,384,0,384,0,$' pairs.csv
+expect 'counts of input and translation apart' grep -Eq '^flat,-?[0-9.e-]+,128,0,0,0,$' pairs.csv
+expect 'a name with a comma in quotes, below a folder' grep -Eq '^"deep/odd, name",0\.[0-9]+,128,0,128,0,$' pairs.csv
+expect 'sizes that differ' grep -q "^size,,,,,,\"sizes differ: 'a/size.pgm' is 16 x 16, 'b/size.pgm' is 2 x 3\"$" pairs.csv
+expect 'a broken file' grep -q "^broken,,,,,,cannot decode 'b/broken.png': the PNG data ends early$" pairs.csv
+expect 'an ambiguous name' grep -q "^twice,,,,,,ambiguous: 'a/twice" pairs.csv
+expect 'the counts' grep -q '^pairs measured: 3, failed: 3$' out.txt
+expect 'a file of the first folder without partner' grep -q '^  a/alone.pgm$' out.txt
+expect 'a file of the second folder without partner' grep -q '^  b/lonely.pgm$' out.txt
+expect 'the worst pair first' test "$(grep -A 1 '^lowest rSMI (2 worst of 3)' out.txt | tail -n 1 | awk '{print $2}')" = flat
+expect 'progress on stderr' grep -q '^measured 6 of 6$' err.txt
+expect 'no control characters where there is no terminal' sh -c "! grep -q \"\$(printf '\r')\" err.txt"
+
+mkdir only_bad nothing
+cp short.png only_bad/same.png
+rejects_audit() { # as rejects, but progress may come before the last line
+  local text=$1
+  shift
+  run "$@"
+  [ "$status" -eq 1 ] || fail "exit status $status instead of 1: $*"
+  tail -n 1 err.txt | grep -qF -e "scc_inspect: $text" || fail "the last line does not say \"$text\": $*"
+}
+rejects_audit 'no pair of images could be measured' --pairs a only_bad
+rejects_audit 'no pair of images could be measured' --pairs a nothing
+rejects_audit "cannot read the folder 'absent': No such file" --pairs a absent
+rejects_audit "cannot write 'absent/p.csv': No such file" --pairs a b --csv absent/p.csv
+cp a/same.pgm before.pgm
+rejects_audit "will not replace 'a/same.pgm'" --pairs a b --csv a/same.pgm
+expect 'the image is untouched' cmp -s before.pgm a/same.pgm
+
+if [ "$failures" -ne 0 ]; then
+  echo "$failures checks of scc_inspect failed"
+  exit 1
+fi
+echo 'all checks of scc_inspect passed'

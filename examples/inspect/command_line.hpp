@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What the user asks for, from the arguments of the program.
+
+#pragma once
+
+#include <filesystem>
+#include <scc/options.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace inspect {
+
+/// Arguments that ask for nothing that can be done.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class Task { help, one_pair, synthetic_pair, audit };
+
+/// The pixel values that the bytes 0 and 255 stand for.
+struct ValueRange {
+  double low, high;
+};
+
+struct Request {
+  Task task = Task::one_pair;
+  std::filesystem::path input;        ///< A file, or a folder for Task::audit.
+  std::filesystem::path translation;  ///< Likewise.
+  std::filesystem::path report = "scc_report.png";
+  std::filesystem::path csv = "scc_pairs.csv";
+  int worst = 10;
+  int repeat = 5;
+  scc::Options options;
+  ValueRange values{-1, 1};  ///< The domain of the options if not given.
+};
+
+/// Understands the arguments after the program's name.
+///
+/// @throws UsageError that names the argument and the reason.
+Request parse(std::vector<std::string> const& arguments);
+
+/// What --help prints.
+std::string help_text();
+
+}  // namespace inspect

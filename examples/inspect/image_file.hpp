@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// 8-bit images and the files they come from and go to.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace inspect {
+
+/// An 8-bit image with 1 (grey) or 3 (red, green, blue) interleaved channels.
+struct Image {
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  std::vector<std::uint8_t> pixels;   ///< [height, width, channels]
+  bool reduced_from_16_bits = false;  ///< The file had 16 bits per value; 8 of them were kept.
+};
+
+/// Reads a PNG, JPEG, binary PPM or binary PGM file. Transparency is dropped, orientation tags are not obeyed.
+///
+/// @throws std::runtime_error that names the file and the reason.
+Image read_image(std::filesystem::path const& path);
+
+/// Whether the name ends as the names of images that read_image() understands do.
+bool has_image_name(std::filesystem::path const& path);
+
+/// The image as the bytes of a PNG file.
+std::string encode_png(Image const& image);
+
+/// Writes `bytes` to a file, which is replaced if it exists.
+///
+/// @throws std::runtime_error that names the file and the reason.
+void write_file(std::filesystem::path const& path, std::string const& bytes);
+
+/// The path in quotes, as it appears in messages.
+std::string quoted(std::filesystem::path const& path);
+
+/// The text of errno.
+std::string system_reason();
+
+}  // namespace inspect

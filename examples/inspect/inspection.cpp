@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include "inspection.hpp"
+
+namespace inspect {
+
+namespace {
+
+using View = scc::ImageBatch<float const>;
+
+std::vector<float> pixel_values(Image const& image, ValueRange values) {
+  std::vector<float> result(image.pixels.size());
+  std::transform(image.pixels.begin(), image.pixels.end(), result.begin(), [&](std::uint8_t byte) {
+    return static_cast<float>(values.low + (values.high - values.low) * byte / 255);
+  });
+  return result;
+}
+
+// A grey image is shown as `channels` equal ones: stride 0 repeats it without a copy.
+View view(Image const& image, std::vector<float> const& values, int channels) {
+  auto result = View::channels_last(values.data(), 1, image.channels, image.height, image.width);
+  if (image.channels < channels) {
+    result.channels = channels;
+    result.channel_stride = 0;
+  }
+  return result;
+}
+
+// Destroys all structure but keeps the distribution of the values; the same order every time.
+std::vector<float> shuffled(std::vector<float> values) {
+  std::mt19937 random;  // NOLINT(cert-msc32-c,cert-msc51-cpp): meant to repeat
+  for (std::size_t k = values.size(); k > 1; --k) {
+    std::swap(values[k - 1], values[random() % k]);
+  }
+  return values;
+}
+
+template <class Action>
+double shortest_ms(int repeat, Action const& action) {
+  using Clock = std::chrono::steady_clock;
+  double shortest = std::numeric_limits<double>::infinity();
+  for (int k = 0; k < repeat; ++k) {
+    auto const start = Clock::now();
+    action();
+    shortest = std::min(shortest, std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  return shortest;
+}
+
+// The length of the gradient at each place. A grey translation has one value there, whose derivative is the sum.
+std::vector<float> lengths(std::vector<float> const& gradient, int channels, bool is_grey) {
+  std::vector<float> result(gradient.size() / static_cast<std::size_t>(channels));
+  for (std::size_t k = 0; k < result.size(); ++k) {
+    auto const* const at = gradient.data() + k * static_cast<std::size_t>(channels);
+    float sum = 0;
+    for (int channel = 0; channel < channels; ++channel) {
+      sum += is_grey ? at[channel] : at[channel] * at[channel];
+    }
+    result[k] = is_grey ? std::abs(sum) : std::sqrt(sum);
+  }
+  return result;
+}
+
+}  // namespace
+
+ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path const& translation) {
+  ImagePair pair{input.filename().string(), translation.filename().string(), read_image(input),
+                 read_image(translation)};
+  auto const& a = pair.input;
+  auto const& b = pair.translation;
+  if (a.width != b.width || a.height != b.height) {
+    auto const size = [](Image const& image) {
+      return std::to_string(image.width) + " x " + std::to_string(image.height);
+    };
+    throw std::runtime_error("sizes differ: " + quoted(input) + " is " + size(a) + ", " + quoted(translation) + " is " +
+                             size(b));
+  }
+  return pair;
+}
+
+Score score(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, scc::cpu::Workspace& workspace) {
+  int const channels = std::max(pair.input.channels, pair.translation.channels);
+  auto const x = pixel_values(pair.input, values);
+  auto const y = pixel_values(pair.translation, values);
+  loss.forward(view(pair.input, x, channels), view(pair.translation, y, channels), workspace);
+  return {workspace.rsmi()[0], workspace.diagnostics()};
+}
+
+Inspection inspect_pair(scc::Options const& options, ImagePair const& pair, ValueRange values, int repeat) {
+  Inspection result;
+  result.construction_ms = shortest_ms(repeat, [&] { scc::cpu::Loss const constructed(options); });
+
+  scc::cpu::Loss const loss(options);
+  scc::cpu::Workspace workspace;
+  int const channels = std::max(pair.input.channels, pair.translation.channels);
+  auto const x = pixel_values(pair.input, values);
+  auto const y = pixel_values(pair.translation, values);
+  auto const x_view = view(pair.input, x, channels);
+  auto const y_view = view(pair.translation, y, channels);
+  result.values_per_image = x_view.pixels();
+
+  loss.forward(x_view, x_view, workspace);
+  result.rsmi_with_itself = workspace.rsmi()[0];
+  auto const y_shuffled = shuffled(y);
+  loss.forward(x_view, view(pair.translation, y_shuffled, channels), workspace);
+  result.rsmi_shuffled = workspace.rsmi()[0];
+
+  result.forward_ms = shortest_ms(repeat, [&] { result.loss = loss.forward(x_view, y_view, workspace); });
+  result.score = {workspace.rsmi()[0], workspace.diagnostics()};
+  result.statistics = loss.statistics(workspace, 0);
+
+  std::vector<float> gradient(static_cast<std::size_t>(result.values_per_image));
+  auto const gradient_view =
+    scc::ImageBatch<float>::channels_last(gradient.data(), 1, channels, pair.input.height, pair.input.width);
+  result.backward_ms = shortest_ms(repeat, [&] { loss.backward(x_view, y_view, workspace, 1.0, gradient_view); });
+  result.sensitivity = lengths(gradient, channels, pair.translation.channels < channels);
+  return result;
+}
+
+}  // namespace inspect

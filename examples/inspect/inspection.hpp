@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Everything the estimator has to say about one pair of images.
+
+#pragma once
+
+#include <cstdint>
+#include <scc/scc.hpp>
+#include <string>
+#include <vector>
+
+#include "command_line.hpp"
+#include "image_file.hpp"
+
+namespace inspect {
+
+/// An input image and its translation, of the same size.
+struct ImagePair {
+  std::string input_name, translation_name;
+  Image input, translation;
+};
+
+/// Reads both files.
+///
+/// @throws std::runtime_error that names what cannot be read, or both files and their sizes if these differ.
+ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path const& translation);
+
+struct Score {
+  double rsmi = 0;
+  scc::Diagnostics odd_pixels{};
+};
+
+/// Measures one pair; what is needed for a whole folder.
+Score score(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, scc::cpu::Workspace& workspace);
+
+struct Inspection {
+  Score score;
+  double loss = 0;
+  double rsmi_with_itself = 0;        ///< rSMI of the input and the input.
+  double rsmi_shuffled = 0;           ///< rSMI of the input and the translation with its pixels in random order.
+  scc::Statistics statistics;         ///< h, H and alpha.
+  std::vector<float> sensitivity;     ///< [height, width] |dloss/dy|, the root of the sum of squares over the channels.
+  std::int64_t values_per_image = 0;  ///< C * H * W pairs of pixel values.
+  double construction_ms = 0, forward_ms = 0, backward_ms = 0;  ///< The shortest of the repetitions.
+};
+
+/// Measures one pair in every respect.
+Inspection inspect_pair(scc::Options const& options, ImagePair const& pair, ValueRange values, int repeat);
+
+}  // namespace inspect

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "audit.hpp"
+#include "command_line.hpp"
+#include "image_file.hpp"
+#include "inspection.hpp"
+#include "numbers.hpp"
+#include "report.hpp"
+#include "scene.hpp"
+
+namespace {
+
+enum ExitStatus { success = 0, failure = 1, usage = 2 };
+
+// One line, whatever a file is called.
+ExitStatus complain(std::string message, ExitStatus status) {
+  std::replace_if(
+    message.begin(), message.end(), [](unsigned char letter) { return letter < ' '; }, '?');
+  std::cerr << "scc_inspect: " << message << '\n';
+  return status;
+}
+
+// Before any work is done: the report would replace an image, or has nowhere to go.
+void require_place_for(inspect::Request const& request) {
+  std::error_code is_absent;
+  for (auto const& image : {request.input, request.translation}) {
+    if (std::filesystem::equivalent(request.report, image, is_absent)) {
+      throw std::runtime_error("will not replace " + inspect::quoted(request.report) + ": it is one of the images");
+    }
+  }
+  auto const folder = request.report.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, is_absent)) {
+    throw std::runtime_error("cannot write " + inspect::quoted(request.report) + ": there is no folder " +
+                             inspect::quoted(folder));
+  }
+}
+
+void inspect_one(inspect::Request const& request) {
+  require_place_for(request);
+  auto const pair = request.task == inspect::Task::synthetic_pair
+                      ? inspect::synthetic_pair()
+                      : inspect::read_pair(request.input, request.translation);
+  scc::cpu::Loss const loss(request.options);
+  auto const inspection = inspect::inspect_pair(request.options, pair, request.values, request.repeat);
+  auto const numbers = inspect::number_table(loss, pair, request.values, inspection);
+  for (auto const& row : numbers) {
+    std::cout << std::left << std::setw(28) << row.name << row.value << '\n';
+  }
+  auto const picture = inspect::draw_report(loss, pair, request.values, inspection);
+  bool const is_page = request.report.extension() == ".html";
+  inspect::write_file(request.report,
+                      is_page ? inspect::html_page(pair, picture, numbers) : inspect::encode_png(picture));
+  std::cout << std::setw(28) << (is_page ? "page" : "picture") << request.report.string() << '\n';
+}
+
+ExitStatus run(inspect::Request const& request) {
+  switch (request.task) {
+    case inspect::Task::help:
+      std::cout << inspect::help_text();
+      break;
+    case inspect::Task::audit:
+      if (!inspect::audit(request)) {
+        return complain("no pair of images could be measured", failure);
+      }
+      break;
+    case inspect::Task::one_pair:
+    case inspect::Task::synthetic_pair:
+      inspect_one(request);
+  }
+  std::cout.flush();
+  return std::cout ? success : complain("cannot write to the standard output", failure);
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  try {
+    return run(inspect::parse({arguments + 1, arguments + argument_count}));
+  } catch (inspect::UsageError const& error) {
+    return complain(error.what(), usage);
+  } catch (std::invalid_argument const& error) {  // options that are right one by one but not together
+    return complain(error.what(), usage);
+  } catch (std::exception const& error) {
+    return complain(error.what(), failure);
+  }
+}

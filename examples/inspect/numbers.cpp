@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <cmath>
+#include <iomanip>
+#include <ios>
+#include <sstream>
+
+#include "numbers.hpp"
+
+namespace inspect {
+
+namespace {
+
+std::string interval(double low, double high) { return "[" + significant(low, 6) + ", " + significant(high, 6) + "]"; }
+
+std::string size_text(Image const& image) {
+  return std::to_string(image.width) + " x " + std::to_string(image.height) +
+         (image.channels == 1 ? ", grey" : ", RGB") + (image.reduced_from_16_bits ? " (16 bits, read as 8)" : "");
+}
+
+std::string basis_text(scc::cpu::Loss const& loss) {
+  auto const& plan = loss.plan();
+  return std::string(plan.basis() == scc::Basis::chebyshev ? "chebyshev" : "histogram") + ", " +
+         std::to_string(plan.terms()) + " terms (" + std::to_string(plan.basis_size()) + " per axis)";
+}
+
+std::string rsmi_text(double rsmi) {
+  char const* const remark = std::isnan(rsmi)      ? " (no number: NaN pixels, or the fit failed)"
+                             : rsmi < too_negative ? " (negative: lambda is too large for these kernels)"
+                                                   : "";
+  return fixed(rsmi, 6) + remark;
+}
+
+std::string kernel_name(scc::Kernel kernel) {
+  return kernel == scc::Kernel::gaussian ? "gaussian" : "reciprocal gaussian";
+}
+
+}  // namespace
+
+std::string significant(double value, int digits) {
+  std::ostringstream text;
+  text << std::setprecision(digits) << value;
+  return text.str();
+}
+
+std::string fixed(double value, int digits) {
+  if (std::isnan(value)) {
+    return "nan";
+  }
+  double const unit = std::pow(10, -digits);
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << (std::abs(value) < unit / 2 ? 0.0 : value);  // no -0.000
+  return text.str();
+}
+
+std::string describe(scc::cpu::Loss const& loss) {
+  auto const& options = loss.options();
+  auto const n = std::to_string(options.centers_per_axis);
+  return kernel_name(options.kernel) + " kernel, sigma " + significant(options.bandwidth, 6) + ", " + n + " x " + n +
+         " centres on " + interval(options.center_min, options.center_max) + ", beta " + significant(options.beta, 6) +
+         ", lambda " + significant(options.lambda, 6);
+}
+
+std::vector<Row> number_table(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values,
+                              Inspection const& inspection) {
+  auto const count = static_cast<double>(inspection.values_per_image);
+  auto const timing = [&](double ms) {
+    return fixed(ms, 3) + " ms, " + fixed(ms * 1e6 / count, 2) + " ns per pixel value";
+  };
+  auto const odd = [&](std::int64_t outside, std::int64_t nan) {
+    return std::to_string(outside) + " outside the domain, " + std::to_string(nan) + " NaN";
+  };
+  auto const m = std::to_string(inspection.statistics.h.size());
+  auto const& odd_pixels = inspection.score.odd_pixels;
+  auto const& options = loss.options();
+  return {
+    {"rSMI", rsmi_text(inspection.score.rsmi)},
+    {"loss", fixed(inspection.loss, 6) + " (the negative of rSMI)"},
+    {"rSMI of input and input", fixed(inspection.rsmi_with_itself, 6)},
+    {"rSMI with pixels shuffled", fixed(inspection.rsmi_shuffled, 6)},
+    {"input", pair.input_name + ", " + size_text(pair.input)},
+    {"translation", pair.translation_name + ", " + size_text(pair.translation)},
+    {"pixel values", interval(values.low, values.high) + " for bytes 0 to 255, domain " +
+                       interval(options.domain_min, options.domain_max)},
+    {"input values", odd(odd_pixels.x_outside, odd_pixels.x_nan)},
+    {"translation values", odd(odd_pixels.y_outside, odd_pixels.y_nan)},
+    {"estimator", describe(loss)},
+    {"h and H", m + " and " + m + " x " + m},
+    {"basis", basis_text(loss)},
+    {"construction", fixed(inspection.construction_ms, 3) + " ms"},
+    {"forward", timing(inspection.forward_ms)},
+    {"backward", timing(inspection.backward_ms)},
+  };
+}
+
+}  // namespace inspect

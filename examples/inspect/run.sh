@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The scc authors
+# SPDX-License-Identifier: MIT
+
+# Builds scc_inspect, installing what is missing, and runs it: on the arguments if there are any (scc_inspect --help lists
+# them), else on a photograph and its translation if they are there, else on its built-in scene.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/.ci/packages.sh"
+require_packages "${build_packages[@]}" "${example_packages[@]}"
+
+build=$root/build/inspect
+log=$build/build.log
+mkdir -p "$build"
+echo "Building scc_inspect ..."
+if ! {
+  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF
+  cmake --build "$build" --parallel "$(nproc)" --target scc_inspect
+} > "$log" 2>&1; then
+  cat "$log" >&2
+  echo "examples/inspect/run.sh: scc_inspect could not be built" >&2
+  exit 1
+fi
+inspect=$build/examples/scc_inspect
+
+if (($# > 0)); then
+  exec "$inspect" "$@"
+fi
+
+images=$root/../shared/data/images
+picture=$root/build/scc_report.png
+if [[ -f $images/astronaut.png && -f $images/astronaut_night.png ]]; then
+  echo "Inspecting a real pair: astronaut.png and its translation to night, from shared/data/images beside the checkout"
+  "$inspect" "$images/astronaut.png" "$images/astronaut_night.png" --out "$picture"
+else
+  echo "Inspecting the built-in synthetic scene, as there is no ../shared/data/images beside this checkout." \
+    "For your own pair: bash examples/inspect/run.sh INPUT TRANSLATION"
+  "$inspect" --synthetic --out "$picture"
+fi
+echo "The picture is build/scc_report.png in the checkout."

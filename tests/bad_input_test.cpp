@@ -1,0 +1,779 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What bad input gets: an error that says what is wrong, or a result that cannot be mistaken for a good one.
+
+#include <scc/scc.hpp>
+
+#include <array>
+#include <climits>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "support/images.hpp"
+#include "support/layouts.hpp"
+#include "support/setups.hpp"
+
+using namespace scc_test;
+using scc::GradientMode;
+using scc::ImageBatch;
+using scc::Options;
+using scc::cpu::Loss;
+using scc::cpu::Workspace;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+
+double below(double value) { return std::nextafter(value, -infinity); }
+double above(double value) { return std::nextafter(value, infinity); }
+
+/// One field of Options, values that it must refuse and values that it must take.
+struct Field {
+  std::string name;
+  std::function<void(Options&, double)> set;
+  std::string allowed;
+  std::vector<double> bad;
+  std::vector<double> good;
+};
+
+std::vector<Field> fields() {
+  std::string const moderate = "finite, at most 1e100 in size";
+  std::vector<double> const not_moderate{nan_value, infinity, -infinity, above(1e100), below(-1e100)};
+  return {
+    {"kernel", [](Options& o, double v) { o.kernel = static_cast<scc::Kernel>(static_cast<int>(v)); },
+     "gaussian or reciprocal_gaussian", {-1, 2}, {0, 1}},
+    {"bandwidth", [](Options& o, double v) { o.bandwidth = v; }, "in [1e-100, 1e100]",
+     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)}, {1e-100, 1e100}},
+    {"centers_per_axis", [](Options& o, double v) { o.centers_per_axis = static_cast<int>(v); }, "in [2, 32]",
+     {1, 33, 0, -1, INT_MIN, INT_MAX}, {2, 32}},
+    {"center_min", [](Options& o, double v) { o.center_min = v; }, moderate, not_moderate, {-1e100, below(1)}},
+    {"center_max", [](Options& o, double v) { o.center_max = v; }, moderate, not_moderate, {above(-1), 1e100}},
+    {"center_max", [](Options& o, double v) { o.center_max = v; }, "greater than center_min", {-1, below(-1), -2},
+     {above(-1)}},
+    {"beta", [](Options& o, double v) { o.beta = v; }, "in [0, 1)",
+     {nan_value, infinity, -infinity, 1, 2, -1, below(0)}, {0, -0.0, below(1)}},
+    {"lambda", [](Options& o, double v) { o.lambda = v; }, "in [1e-100, 1e100]",
+     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)}, {1e-100, 1e100}},
+    {"domain_min", [](Options& o, double v) { o.domain_min = v; }, moderate, not_moderate, {-1e100, below(1)}},
+    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, moderate, not_moderate, {above(-1), 1e100}},
+    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, "greater than domain_min", {-1, below(-1), -2},
+     {above(-1)}},
+    {"basis", [](Options& o, double v) { o.basis = static_cast<scc::Basis>(static_cast<int>(v)); },
+     "automatic, chebyshev or histogram", {-1, 3}, {0, 1, 2}},
+    {"tolerance", [](Options& o, double v) { o.tolerance = v; }, "in [1e-12, 1e-2]",
+     {nan_value, infinity, -infinity, 0, -1, 1, below(1e-12), above(1e-2)}, {1e-12, 1e-2}},
+  };
+}
+
+std::string refusal(std::string const& field, double value, std::string const& allowed) {
+  std::ostringstream text;
+  text.precision(17);
+  text << "scc::Options::" << field << " is " << value << ", must be " << allowed;
+  return text.str();
+}
+
+constexpr float canary = 7.5F;
+
+/// A batch, its translation, two gradients and a workspace that is ready for a backward pass.
+struct Scene {
+  Shape shape{2, 3, 4, 5};
+  Loss loss{both_bases()[0].options};
+  Batch<float> x{shape, random_values(shape.size(), 1)};
+  Batch<float> y{shape, random_values(shape.size(), 2)};
+  Batch<float> dx{shape, canary};
+  Batch<float> dy{shape, canary};
+  Workspace workspace;
+
+  Scene() { loss.forward(x.view(), y.view(), workspace); }
+
+  bool nothing_is_written() const {
+    Batch<float> const untouched(shape, canary);
+    return same_bits(dx.pixels, untouched.pixels) && same_bits(dy.pixels, untouched.pixels);
+  }
+};
+
+/// A function of the loss, ready to be called.
+struct Call {
+  std::string name;
+  std::function<void()> run;
+};
+
+template <class X, class Y, class GX, class GY>
+std::vector<Call> backward_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace,
+                                 ImageBatch<GX> dx, ImageBatch<GY> dy, GradientMode mode = GradientMode::overwrite) {
+  return {
+    {"backward", [=, &loss, &workspace] { loss.backward(x, y, workspace, 1.0, dy, mode); }},
+    {"backward_x", [=, &loss, &workspace] { loss.backward_x(x, y, workspace, 1.0, dx, mode); }},
+    {"backward_xy", [=, &loss, &workspace] { loss.backward_xy(x, y, workspace, 1.0, dx, dy, mode); }},
+  };
+}
+
+template <class X, class Y, class GX, class GY>
+std::vector<Call> all_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace,
+                            ImageBatch<GX> dx, ImageBatch<GY> dy, GradientMode mode = GradientMode::overwrite) {
+  std::vector<Call> calls = backward_calls(loss, x, y, workspace, dx, dy, mode);
+  calls.push_back({"forward", [=, &loss, &workspace] { loss.forward(x, y, workspace); }});
+  calls.push_back(
+    {"forward_backward", [=, &loss, &workspace] { loss.forward_backward(x, y, workspace, 1.0, dy, mode); }});
+  return calls;
+}
+
+/// Every call refuses these views with a message that contains `parts`, writes nothing, and leaves the workspace usable.
+void require_refused(Scene& scene, ImageBatch<float> x, ImageBatch<float> y, std::vector<std::string> const& parts) {
+  std::vector<double> const rsmi = scene.workspace.rsmi();
+  for (auto const& call : all_calls(scene.loss, x, y, scene.workspace, scene.dx.view(), scene.dy.view())) {
+    INFO(call.name);
+    std::string const message = message_of(call.run);
+    for (auto const& part : parts) {
+      CHECK_THAT(message, contains(part));
+    }
+    CHECK(scene.nothing_is_written());
+    CHECK(same_bits(scene.workspace.rsmi(), rsmi));
+    CHECK_NOTHROW(scene.loss.statistics(scene.workspace, 1));
+  }
+}
+
+/// The same for a gradient that cannot be written: `calls` names those that would.
+void require_refused_gradient(Scene& scene, ImageBatch<float> dx, ImageBatch<float> dy,
+                              std::vector<std::string> const& calls, std::vector<std::string> const& parts) {
+  std::vector<double> const rsmi = scene.workspace.rsmi();
+  for (auto const mode : {GradientMode::overwrite, GradientMode::accumulate}) {
+    for (auto const& call : all_calls(scene.loss, scene.x.view(), scene.y.view(), scene.workspace, dx, dy, mode)) {
+      INFO(call.name);
+      if (std::find(calls.begin(), calls.end(), call.name) == calls.end()) {
+        continue;
+      }
+      std::string const message = message_of(call.run);
+      for (auto const& part : parts) {
+        CHECK_THAT(message, contains(part));
+      }
+      CHECK(scene.nothing_is_written());
+      CHECK(same_bits(scene.workspace.rsmi(), rsmi));
+      CHECK_NOTHROW(scene.loss.statistics(scene.workspace, 1));
+    }
+  }
+}
+
+std::vector<std::string> const writes_dx{"backward_x", "backward_xy"};
+std::vector<std::string> const writes_dy{"backward", "backward_xy", "forward_backward"};
+
+std::int64_t& extent(ImageBatch<float>& view, std::size_t axis) {
+  return *std::array<std::int64_t*, 4>{&view.images, &view.channels, &view.height, &view.width}[axis];
+}
+
+std::int64_t& stride(ImageBatch<float>& view, std::size_t axis) {
+  return *std::array<std::int64_t*, 4>{&view.image_stride, &view.channel_stride, &view.row_stride,
+                                       &view.column_stride}[axis];
+}
+
+}  // namespace
+
+TEST_CASE("an option out of range is refused by its name, its value and its range") {
+  for (auto const& field : fields()) {
+    for (double const value : field.bad) {
+      INFO(field.name << " = " << value);
+      Options options;
+      field.set(options, value);
+      std::string const expected = refusal(field.name, value, field.allowed);
+      CHECK(message_of([&] { scc::validate(options); }) == expected);
+      CHECK(message_of([&] { Loss loss(options); }) == expected);
+      CHECK(message_of([&] { scc::Plan plan(options); }) == expected);
+      CHECK(message_of([&] { scc::reference_statistics(options, {0.5}, {0.5}); }) == expected);
+    }
+    for (double const value : field.good) {
+      INFO(field.name << " = " << value);
+      Options options;
+      field.set(options, value);
+      CHECK_NOTHROW(scc::validate(options));
+    }
+  }
+}
+
+TEST_CASE("the default options and those of the released code are in range") {
+  CHECK_NOTHROW(scc::validate(Options{}));
+  CHECK_NOTHROW(scc::validate(Options::released_code()));
+}
+
+TEST_CASE("kernels that no arithmetic or basis in reach can represent are refused by the field to change") {
+  Options overflowing = Options::released_code();
+  overflowing.bandwidth = 0.05;
+  CHECK_THAT(message_of([&] { Loss loss(overflowing); }), contains("scc::Options::bandwidth is 0.05"));
+  CHECK_THAT(message_of([&] { Loss loss(overflowing); }), contains("lost in the rounding errors of H"));
+
+  Options without_ridge;
+  without_ridge.lambda = 1e-17;
+  CHECK_THAT(message_of([&] { Loss loss(without_ridge); }), contains("scc::Options::lambda is 1.0"));
+  CHECK_THAT(message_of([&] { Loss loss(without_ridge); }), contains("must be above the rounding errors of H"));
+
+  Options narrow;
+  narrow.bandwidth = 1e-5;
+  for (auto const basis : {scc::Basis::automatic, scc::Basis::histogram, scc::Basis::chebyshev}) {
+    narrow.basis = basis;
+    CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("scc::Options::bandwidth is 1.0"));
+    CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("must be larger"));
+  }
+}
+
+TEST_CASE("the size of a basis that is given by hand must be in its range") {
+  Options options;
+  auto const refusal_of = [&](scc::Basis basis, int size) {
+    options.basis = basis;
+    return message_of([&] { scc::Plan plan(options, size); });
+  };
+  for (int const degree : {-1, 65, INT_MIN, INT_MAX}) {
+    CHECK_THAT(refusal_of(scc::Basis::chebyshev, degree),
+               contains("the size of the basis is " + std::to_string(degree) + ", must be a degree in [1, 64]"));
+  }
+  for (int const bins : {-1, 18, 516, INT_MIN, INT_MAX}) {
+    CHECK_THAT(refusal_of(scc::Basis::histogram, bins),
+               contains("the size of the basis is " + std::to_string(bins) + ", must be"));
+  }
+  CHECK_THAT(refusal_of(scc::Basis::automatic, 20), contains("the size of the basis is 20"));
+}
+
+TEST_CASE("images of different shapes are refused, both named") {
+  Scene scene;
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    for (bool const in_x : {true, false}) {
+      ImageBatch<float> x = scene.x.view(), y = scene.y.view();
+      extent(in_x ? x : y, axis) -= 1;
+      std::ostringstream x_text, y_text;
+      x_text << "x is [" << x.images << ", " << x.channels << ", " << x.height << ", " << x.width << "]";
+      y_text << "y is [" << y.images << ", " << y.channels << ", " << y.height << ", " << y.width << "]";
+      INFO(x_text.str() << " and " << y_text.str());
+      require_refused(scene, x, y, {x_text.str(), y_text.str()});
+    }
+  }
+  // The same number of pixels is not the same shape.
+  auto const wide = ImageBatch<float>::contiguous(scene.y.pixels.data(), 2, 3, 5, 4);
+  require_refused(scene, scene.x.view(), wide, {"x is [2, 3, 4, 5]", "y is [2, 3, 5, 4]"});
+  // An empty batch is a shape, too.
+  require_refused(scene, scene.x.view(), ImageBatch<float>{}, {"x is [2, 3, 4, 5]", "y is [0, 0, 0, 0]"});
+}
+
+TEST_CASE("negative extents are refused") {
+  Scene scene;
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    for (std::int64_t const value : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::min()}) {
+      ImageBatch<float> x = scene.x.view(), y = scene.y.view();
+      extent(x, axis) = value;
+      require_refused(scene, x, y, {"x has a negative extent: [", std::to_string(value)});
+      x = scene.x.view();
+      extent(y, axis) = value;
+      require_refused(scene, x, y, {"y has a negative extent: [", std::to_string(value)});
+      // No other extent excuses it, not even one that leaves no pixels, or a second negative one.
+      extent(y, (axis + 1) % 4) = 0;
+      require_refused(scene, y, y, {"x has a negative extent"});
+      extent(y, (axis + 1) % 4) = value;
+      require_refused(scene, y, y, {"x has a negative extent"});
+    }
+  }
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    ImageBatch<float> gradient = scene.dx.view();
+    extent(gradient, axis) = -1;
+    require_refused_gradient(scene, gradient, scene.dy.view(), writes_dx, {"dloss_dx has a negative extent"});
+    require_refused_gradient(scene, scene.dx.view(), gradient, writes_dy, {"dloss_dy has a negative extent"});
+  }
+}
+
+TEST_CASE("null data is refused where there are pixels") {
+  Scene scene;
+  ImageBatch<float> nothing = scene.x.view();
+  nothing.data = nullptr;
+  require_refused(scene, nothing, scene.y.view(), {"x has pixels but its data is null", "[2, 3, 4, 5]"});
+  require_refused(scene, scene.x.view(), nothing, {"y has pixels but its data is null", "[2, 3, 4, 5]"});
+  require_refused_gradient(scene, nothing, scene.dy.view(), writes_dx, {"dloss_dx has pixels but its data is null"});
+  require_refused_gradient(scene, scene.dx.view(), nothing, writes_dy, {"dloss_dy has pixels but its data is null"});
+}
+
+TEST_CASE("extents and strides beyond all memory are refused before they overflow") {
+  Scene scene;
+  std::int64_t const half = std::int64_t{1} << 32, most = std::numeric_limits<std::int64_t>::max();
+  auto const unlikely = [&](std::array<std::int64_t, 4> extents) {
+    // Stride 0 everywhere: the number of pixels alone is too large.
+    return ImageBatch<float>{scene.x.pixels.data(), extents[0], extents[1], extents[2], extents[3], 0, 0, 0, 0};
+  };
+  for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{
+         {half, half, 1, 1}, {1, 1, half, half}, {half, 1, 1, half}, {most, 1, 1, 1}, {1, most, 2, 1}, {2, 1, 1, most},
+         {most, most, most, most}, {1 << 20, 1 << 20, 1 << 17, 1}}) {
+    auto const view = unlikely(extents);
+    require_refused(scene, view, view, {"x is larger than any memory"});
+    require_refused(scene, scene.x.view(), view, {"y is larger than any memory"});
+  }
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    for (std::int64_t const value :
+         {most, -most, std::numeric_limits<std::int64_t>::min(), std::int64_t{1} << 60, -(std::int64_t{1} << 56)}) {
+      ImageBatch<float> view = scene.x.view();
+      stride(view, axis) = value;
+      require_refused(scene, view, scene.y.view(), {"x is larger than any memory"});
+      require_refused(scene, scene.x.view(), view, {"y is larger than any memory"});
+      require_refused_gradient(scene, view, scene.dy.view(), writes_dx, {"dloss_dx is larger than any memory"});
+      require_refused_gradient(scene, scene.dx.view(), view, writes_dy, {"dloss_dy is larger than any memory"});
+    }
+  }
+}
+
+TEST_CASE("a stride that is never stepped along may be anything") {
+  Scene scene;
+  Batch<float> const one({1, 1, 1, 20}, random_values(20, 3));
+  ImageBatch<float const> view = one.view();
+  double const expected = scene.loss.forward(view, view, scene.workspace);
+  view.image_stride = std::numeric_limits<std::int64_t>::max();
+  view.channel_stride = std::numeric_limits<std::int64_t>::min();
+  view.row_stride = -view.image_stride;
+  CHECK(same_bits(scene.loss.forward(view, view, scene.workspace), expected));
+}
+
+TEST_CASE("gradients of another shape are refused, both named") {
+  Scene scene;
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    ImageBatch<float> gradient = scene.dx.view();
+    extent(gradient, axis) -= 1;
+    std::ostringstream text;
+    text << " is [" << gradient.images << ", " << gradient.channels << ", " << gradient.height << ", "
+         << gradient.width << "]";
+    require_refused_gradient(scene, gradient, scene.dy.view(), writes_dx,
+                             {"x is [2, 3, 4, 5]", "dloss_dx" + text.str()});
+    require_refused_gradient(scene, scene.dx.view(), gradient, writes_dy,
+                             {"y is [2, 3, 4, 5]", "dloss_dy" + text.str()});
+  }
+}
+
+TEST_CASE("gradients whose elements share memory are refused") {
+  Scene scene;
+  auto const refuse = [&](ImageBatch<float> gradient, std::string const& why) {
+    require_refused_gradient(scene, gradient, scene.dy.view(), writes_dx,
+                             {"dloss_dx is written but its elements overlap", why});
+    require_refused_gradient(scene, scene.dx.view(), gradient, writes_dy,
+                             {"dloss_dy is written but its elements overlap", why});
+  };
+  std::array<std::int64_t, 4> const dense{60, 20, 5, 1};
+  for (std::size_t axis = 0; axis < 4; ++axis) {
+    ImageBatch<float> gradient = scene.dx.view();
+    stride(gradient, axis) = 0;
+    refuse(gradient, "a stride is 0, needs at least 1");
+    if (axis == 3) {
+      continue;
+    }
+    for (std::int64_t const sign : {1, -1}) {
+      gradient = scene.dx.view();
+      stride(gradient, axis) = sign * (dense[axis] - 1);
+      refuse(gradient, "a stride is " + std::to_string(dense[axis] - 1) + ", needs at least " +
+                         std::to_string(dense[axis]));
+    }
+  }
+  // Two extents along the same elements.
+  ImageBatch<float> gradient = scene.dx.view();
+  gradient.row_stride = gradient.column_stride;
+  refuse(gradient, "a stride is 1");
+}
+
+TEST_CASE("a gradient may have stride 0 along an extent of one") {
+  Scene scene;
+  Batch<float> const one({1, 1, 1, 20}, random_values(20, 3)), other({1, 1, 1, 20}, random_values(20, 4));
+  Batch<float> gradient(one.shape, canary);
+  ImageBatch<float> view = gradient.view();
+  view.image_stride = view.channel_stride = view.row_stride = 0;
+  scene.loss.forward_backward(one.view(), other.view(), scene.workspace, 1.0, view);
+  for (float const value : gradient.pixels) {
+    CHECK(value != canary);
+  }
+}
+
+TEST_CASE("a backward pass needs a workspace that the same loss filled with a batch of the same size") {
+  Scene scene;
+  auto const refuse = [&](Workspace const& workspace, ImageBatch<float> x, ImageBatch<float> y, ImageBatch<float> dx,
+                          ImageBatch<float> dy, std::string const& why) {
+    for (auto const& call : backward_calls(scene.loss, x, y, workspace, dx, dy)) {
+      INFO(call.name);
+      CHECK_THAT(message_of(call.run), contains(why));
+      CHECK(scene.nothing_is_written());
+    }
+  };
+  auto const refuse_scene = [&](Workspace const& workspace, std::string const& why) {
+    refuse(workspace, scene.x.view(), scene.y.view(), scene.dx.view(), scene.dy.view(), why);
+  };
+
+  Workspace workspace;
+  refuse_scene(workspace, "the workspace is empty");
+  CHECK_THAT(message_of([&] { scene.loss.statistics(workspace, 0); }), contains("the workspace is empty"));
+
+  Loss const other(scene.loss.options());
+  other.forward(scene.x.view(), scene.y.view(), workspace);
+  refuse_scene(workspace, "the forward pass of another loss");
+  CHECK_THAT(message_of([&] { scene.loss.statistics(workspace, 0); }), contains("the forward pass of another loss"));
+
+  // Fewer images, more images, fewer pixels and more pixels than those of the forward pass.
+  for (Shape const& filled : {Shape{1, 3, 4, 5}, Shape{3, 3, 4, 5}, Shape{2, 3, 4, 4}, Shape{2, 3, 5, 5}}) {
+    Batch<float> const pixels(filled, random_values(filled.size(), 5));
+    scene.loss.forward(pixels.view(), pixels.view(), workspace);
+    refuse_scene(workspace, "the workspace holds " + std::to_string(filled.images) + " images of " +
+                              std::to_string(filled.pixels()) + " pixels but x is [2, 3, 4, 5]");
+  }
+  Batch<float> const empty({2, 3, 0, 5});
+  scene.loss.forward(empty.view(), empty.view(), workspace);
+  refuse_scene(workspace, "the workspace holds 2 images of 0 pixels but x is [2, 3, 4, 5]");
+}
+
+TEST_CASE("a batch without images or pixels has loss 0, and nothing is written") {
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    for (std::size_t axis = 0; axis < 4; ++axis) {
+      for (bool const null : {true, false}) {
+        std::array<std::int64_t, 4> extents{2, 3, 4, 5};
+        extents[axis] = 0;
+        INFO("extent " << axis << " is 0, data is " << (null ? "null" : "not null"));
+        std::array<float, 4> memory{canary, canary, canary, canary};
+        auto const view = ImageBatch<float>::contiguous(null ? nullptr : memory.data(), extents[0], extents[1],
+                                                        extents[2], extents[3]);
+        Workspace workspace;
+        // What an earlier batch left must not shine through.
+        Batch<float> const earlier({3, 1, 2, 2}, random_values(12, 6));
+        loss.forward(earlier.view(), earlier.view(), workspace);
+
+        CHECK(same_bits(loss.forward(view, view, workspace), 0.0));
+        CHECK(workspace.rsmi() == std::vector<double>(static_cast<std::size_t>(extents[0]), 0.0));
+        CHECK(workspace.diagnostics().x_outside == 0);
+        for (auto const mode : {GradientMode::overwrite, GradientMode::accumulate}) {
+          for (auto const& call : all_calls(loss, view, view, workspace, view, view, mode)) {
+            INFO(call.name);
+            CHECK_NOTHROW(call.run());
+          }
+          CHECK(same_bits(loss.forward_backward(view, view, workspace, 1.0, view, mode), 0.0));
+        }
+        CHECK(memory == std::array<float, 4>{canary, canary, canary, canary});
+        if (axis == 0) {
+          CHECK_THAT(message_of([&] { loss.statistics(workspace, 0); }), contains("the workspace holds 0 images"));
+        } else {
+          CHECK_THAT(message_of([&] { loss.statistics(workspace, 0); }), contains("no pixels"));
+        }
+      }
+    }
+    CHECK(same_bits(loss.forward(ImageBatch<double>{}, ImageBatch<std::uint8_t>{}, *std::make_unique<Workspace>()), 0.0));
+  }
+}
+
+TEST_CASE("an empty batch may have extents that nothing else could have") {
+  Loss const loss(both_bases()[0].options);
+  std::int64_t const large = std::int64_t{1} << 40;
+  for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{
+         {0, large, large, 1}, {1, large, large, 0}, {0, large, large, large}, {0, 3, large, 5}}) {
+    ImageBatch<float> const view{nullptr, extents[0], extents[1], extents[2], extents[3], large, large, large, large};
+    Workspace workspace;
+    CHECK(same_bits(loss.forward(view, view, workspace), 0.0));
+    CHECK_NOTHROW(loss.backward(view, view, workspace, 1.0, view));
+  }
+}
+
+TEST_CASE("an image that the workspace does not hold is refused") {
+  Scene const scene;
+  for (std::int64_t const image :
+       {std::int64_t{-1}, std::int64_t{2}, std::numeric_limits<std::int64_t>::min(),
+        std::numeric_limits<std::int64_t>::max()}) {
+    std::string const expected =
+      "image " + std::to_string(image) + " was asked for, but the workspace holds 2 images";
+    CHECK_THAT(message_of([&] { scene.loss.statistics(scene.workspace, image); }), contains(expected));
+    CHECK_THAT(message_of([&] { static_cast<void>(scene.workspace.diagnostics(image)); }), contains(expected));
+  }
+  CHECK_THAT(message_of([] { static_cast<void>(Workspace().diagnostics(0)); }), contains("holds 0 images"));
+}
+
+TEST_CASE("the reference refuses pixels that are not pairs") {
+  CHECK_THAT(message_of([] { scc::reference_statistics({}, {0.1, 0.2}, {0.1}); }),
+             contains("x has 2 pixels and y has 1"));
+  CHECK_THAT(message_of([] { scc::reference_statistics({}, {}, {}); }), contains("x has 0 pixels and y has 0"));
+}
+
+namespace {
+
+/// Two images with odd pixels at known places, and the same with each such pixel at the nearest end of the domain.
+template <class T>
+struct OddPixels {
+  // More than one block, the last one not full.
+  Shape shape{2, 3, 7, 11};
+  Batch<T> x{shape, random_values(shape.size(), 11, -0.9, 0.9)};
+  Batch<T> y{shape, random_values(shape.size(), 12, -0.9, 0.9)};
+  Batch<T> x_clamped = x, y_clamped = y;
+  std::vector<bool> x_outside = std::vector<bool>(shape.size(), false);
+  std::vector<bool> y_outside = x_outside;
+
+  OddPixels() {
+    double const step = static_cast<double>(std::numeric_limits<T>::epsilon());
+    std::vector<double> const values{1 + step, -1 - step, 1.25, -3, 255, infinity, -infinity};
+    std::size_t const image = shape.size() / 2;
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      put(x, x_clamped, x_outside, 17 * k + 3, values[k]);           // 7 in the first image
+      put(y, y_clamped, y_outside, 13 * k + 3, values[k]);           // 7, one of them at an x that is outside
+      put(y, y_clamped, y_outside, image + 29 * k + 1, values[k]);   // 7 in the second
+    }
+    put(x, x_clamped, x_outside, shape.size() - 1, -2);              // 1 in the second, its very last pixel
+  }
+
+  static void put(Batch<T>& batch, Batch<T>& clamped, std::vector<bool>& outside, std::size_t at, double value) {
+    batch.pixels[at] = static_cast<T>(value);
+    clamped.pixels[at] = static_cast<T>(value > 0 ? 1 : -1);
+    outside[at] = true;
+  }
+};
+
+/// Gradients of odd pixels are 0 and all others are those of the clamped images, in which the ends have a gradient.
+void check_gradient(std::vector<float> const& gradient, std::vector<float> const& of_clamped,
+                    std::vector<bool> const& outside) {
+  for (std::size_t k = 0; k < gradient.size(); ++k) {
+    INFO("pixel " << k);
+    if (outside[k]) {
+      CHECK(gradient[k] == 0);
+      CHECK(of_clamped[k] != 0);
+    } else {
+      CHECK(same_bits(gradient[k], of_clamped[k]));
+    }
+  }
+}
+
+template <class T>
+void put_nan(Batch<T>& batch, std::size_t at) {
+  batch.pixels[at] = std::numeric_limits<T>::quiet_NaN();
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a pixel outside the domain counts as its nearest end and has no gradient", "", float, double,
+                   Eigen::half, Eigen::bfloat16) {
+  OddPixels<TestType> const odd;
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Workspace workspace, workspace_of_clamped;
+    double const value = loss.forward(odd.x.view(), odd.y.view(), workspace);
+    CHECK(std::isfinite(value));
+    CHECK(same_bits(value, loss.forward(odd.x_clamped.view(), odd.y_clamped.view(), workspace_of_clamped)));
+    CHECK(same_bits(workspace.rsmi(), workspace_of_clamped.rsmi()));
+
+    scc::Diagnostics const first = workspace.diagnostics(0), second = workspace.diagnostics(1),
+                           total = workspace.diagnostics(), none = workspace_of_clamped.diagnostics();
+    CHECK(first.x_outside == 7);
+    CHECK(first.y_outside == 7);
+    CHECK(second.x_outside == 1);
+    CHECK(second.y_outside == 7);
+    CHECK(total.x_outside == 8);
+    CHECK(total.y_outside == 14);
+    CHECK(total.x_nan + total.y_nan == 0);
+    CHECK(none.x_outside + none.y_outside + none.x_nan + none.y_nan == 0);
+
+    Batch<float> dx(odd.shape, canary), dy(odd.shape, canary), dx_clamped(odd.shape), dy_clamped(odd.shape);
+    loss.backward_xy(odd.x.view(), odd.y.view(), workspace, 1.0, dx.view(), dy.view());
+    loss.backward_xy(odd.x_clamped.view(), odd.y_clamped.view(), workspace_of_clamped, 1.0, dx_clamped.view(),
+                     dy_clamped.view());
+    check_gradient(dx.pixels, dx_clamped.pixels, odd.x_outside);
+    check_gradient(dy.pixels, dy_clamped.pixels, odd.y_outside);
+
+    Batch<float> sum(odd.shape, canary);
+    loss.backward(odd.x.view(), odd.y.view(), workspace, 1.0, sum.view(), GradientMode::accumulate);
+    for (std::size_t k = 0; k < sum.pixels.size(); ++k) {
+      if (odd.y_outside[k]) {
+        CHECK(sum.pixels[k] == canary);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("adding no gradient leaves every bit of what was there", "", float, double, Eigen::half,
+                   Eigen::bfloat16) {
+  // Numbers that only this type can hold.
+  double const step = static_cast<double>(std::numeric_limits<TestType>::epsilon());
+  Shape const shape{1, 1, 3, 50};
+  Batch<float> const x(shape, random_values(shape.size(), 13)), y(shape, 2.0F);
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Batch<TestType> gradient(shape, static_cast<TestType>(1 + step));
+    Batch<TestType> const before = gradient;
+    Workspace workspace;
+    Loss(setup.options).forward_backward(x.view(), y.view(), workspace, 1.0, gradient.view(), GradientMode::accumulate);
+    CHECK(same_bits(gradient.pixels, before.pixels));
+  }
+}
+
+TEST_CASE("pixels at the ends of the domain are inside, on domains whose ends are not short binary numbers") {
+  for (auto const& ends : std::vector<std::array<double, 2>>{{0.1, 0.7}, {-0.3, 1.1}, {0, 1}, {1e-3, 3.3}, {100, 255}}) {
+    for (auto const& setup : both_bases()) {
+      Options options = setup.options;
+      options.center_min = options.domain_min = ends[0];
+      options.center_max = options.domain_max = ends[1];
+      options.bandwidth = (ends[1] - ends[0]) / 2;
+      INFO(setup.name << " on [" << ends[0] << ", " << ends[1] << "]");
+      Shape const shape{1, 1, 5, 40};
+      Batch<double> x(shape, random_values(shape.size(), 14, ends[0], ends[1]));
+      Batch<double> y(shape, random_values(shape.size(), 15, ends[0], ends[1]));
+      x.pixels[0] = x.pixels[150] = ends[0];
+      y.pixels[0] = y.pixels[151] = ends[1];
+      x.pixels[1] = ends[1];
+      y.pixels[1] = ends[0];
+      x.pixels[2] = below(ends[0]);
+      y.pixels[3] = above(ends[1]);
+      Loss const loss(options);
+      Workspace workspace;
+      Batch<double> dx(shape, double{canary}), dy(shape, double{canary});
+      loss.forward(x.view(), y.view(), workspace);
+      loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view());
+      CHECK(workspace.diagnostics().x_outside == 1);
+      CHECK(workspace.diagnostics().y_outside == 1);
+      for (std::size_t k = 0; k < shape.size(); ++k) {
+        INFO("pixel " << k);
+        CHECK((dx.pixels[k] == 0) == (k == 2));
+        CHECK((dy.pixels[k] == 0) == (k == 3));
+      }
+    }
+  }
+}
+
+TEST_CASE("a pixel that is repeated counts as often as it is repeated") {
+  Shape const shape{1, 3, 4, 5};
+  Batch<float> x({1, 1, 4, 5}, 0.25F);
+  Batch<float> const y(shape, random_values(shape.size(), 16));
+  x.pixels[7] = 2;
+  ImageBatch<float> repeated = x.view();
+  repeated.channels = 3;
+  repeated.channel_stride = 0;
+  for (auto const& setup : both_bases()) {
+    Workspace workspace;
+    Loss(setup.options).forward(repeated, y.view(), workspace);
+    CHECK(workspace.diagnostics().x_outside == 3);
+  }
+}
+
+TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, double, Eigen::half, Eigen::bfloat16) {
+  Shape const shape{4, 3, 7, 11};
+  std::size_t const image = shape.size() / 4;
+  Batch<TestType> const good_x(shape, random_values(shape.size(), 21)), good_y(shape, random_values(shape.size(), 22));
+  Batch<TestType> x = good_x, y = good_y;
+  // In the second image in x, in the third in y, in the fourth in both, once in the same pair, and beside other odd ones.
+  put_nan(x, image + 40);
+  put_nan(y, 2 * image);
+  put_nan(y, 3 * image - 1);
+  put_nan(x, 3 * image + 5);
+  put_nan(y, 3 * image + 5);
+  put_nan(y, 3 * image + 6);
+  x.pixels[3 * image + 7] = static_cast<TestType>(2);
+
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Workspace workspace, workspace_of_good;
+    double const good_loss = loss.forward(good_x.view(), good_y.view(), workspace_of_good);
+    CHECK(std::isfinite(good_loss));
+    CHECK(std::isnan(loss.forward(x.view(), y.view(), workspace)));
+    CHECK(same_bits(workspace.rsmi()[0], workspace_of_good.rsmi()[0]));
+    for (std::size_t n = 1; n < 4; ++n) {
+      CHECK(std::isnan(workspace.rsmi()[n]));
+      CHECK(std::isnan(loss.statistics(workspace, static_cast<std::int64_t>(n)).rsmi));
+    }
+
+    std::array<std::array<std::int64_t, 3>, 4> const expected{{{0, 0, 0}, {1, 0, 0}, {0, 2, 0}, {1, 2, 1}}};
+    for (std::size_t n = 0; n < 4; ++n) {
+      scc::Diagnostics const found = workspace.diagnostics(static_cast<std::int64_t>(n));
+      INFO("image " << n);
+      CHECK(found.x_nan == expected[n][0]);
+      CHECK(found.y_nan == expected[n][1]);
+      CHECK(found.x_outside == expected[n][2]);
+      CHECK(found.y_outside == 0);
+    }
+    CHECK(workspace.diagnostics().x_nan == 2);
+    CHECK(workspace.diagnostics().y_nan == 4);
+
+    Batch<float> dx(shape, canary), dy(shape, canary), good_dx(shape), good_dy(shape);
+    loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view());
+    loss.backward_xy(good_x.view(), good_y.view(), workspace_of_good, 1.0, good_dx.view(), good_dy.view());
+    for (std::size_t k = 0; k < shape.size(); ++k) {
+      INFO("pixel " << k);
+      if (k < image) {
+        CHECK(same_bits(dx.pixels[k], good_dx.pixels[k]));
+        CHECK(same_bits(dy.pixels[k], good_dy.pixels[k]));
+      } else if (k == 3 * image + 7) {
+        CHECK(dx.pixels[k] == 0);
+      } else {
+        CHECK(std::isnan(dx.pixels[k]));
+        CHECK(std::isnan(dy.pixels[k]));
+      }
+    }
+
+    // What a NaN left in the workspace does not reach the next batch.
+    CHECK(same_bits(loss.forward(good_x.view(), good_y.view(), workspace), good_loss));
+    CHECK(workspace.diagnostics().x_nan + workspace.diagnostics().y_nan == 0);
+  }
+}
+
+TEST_CASE("NaNs of either sign and any payload are NaNs") {
+  std::vector<float> const nans{std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
+                                std::nanf("1"), std::nanf("0x3fffff"), std::numeric_limits<float>::signaling_NaN()};
+  Shape const shape{1, 1, 1, 9};
+  for (auto const& setup : both_bases()) {
+    Loss const loss(setup.options);
+    for (float const nan : nans) {
+      Batch<float> x(shape, 0.5F);
+      Batch<double> const wide_y(shape, 0.5);
+      x.pixels[4] = nan;
+      Workspace workspace;
+      CHECK(std::isnan(loss.forward(x.view(), x.view(), workspace)));
+      CHECK(std::isnan(loss.forward(x.view(), wide_y.view(), workspace)));
+      CHECK(workspace.diagnostics().x_nan == 1);
+      CHECK(workspace.diagnostics().x_outside == 0);
+    }
+  }
+}
+
+TEST_CASE("uint8 pixels span the domain from 0 to 255 and are never outside it") {
+  for (auto const& ends : std::vector<std::array<double, 2>>{
+         {0.1, 0.7}, {-1, 1}, {0, 1}, {0, 255}, {-0.3, 1.1}, {1e-3, 3.3}, {0.2, 0.3}, {-0.7, -0.1}, {100, 100.1}, {1e-9, 1.7e-9}}) {
+    for (auto const& setup : both_bases()) {
+      Options options = setup.options;
+      options.center_min = options.domain_min = ends[0];
+      options.center_max = options.domain_max = ends[1];
+      options.bandwidth = (ends[1] - ends[0]) / 2;
+      INFO(setup.name << " on [" << ends[0] << ", " << ends[1] << "]");
+      Loss const loss(options);
+
+      Shape const shape{2, 1, 16, 16};
+      Batch<std::uint8_t> x(shape), y(shape);
+      for (std::size_t k = 0; k < 256; ++k) {
+        x.pixels[k] = static_cast<std::uint8_t>(k);
+        y.pixels[k] = static_cast<std::uint8_t>(k * 37 % 256);
+        // The second image has the two ends only.
+        x.pixels[256 + k] = k % 2 == 0 ? 0 : 255;
+        y.pixels[256 + k] = k % 3 == 0 ? 255 : 0;
+      }
+      Workspace workspace;
+      loss.forward(x.view(), y.view(), workspace);
+      CHECK(workspace.diagnostics().x_outside == 0);
+      CHECK(workspace.diagnostics().y_outside == 0);
+
+      std::vector<double> const x_values = pixel_values(options, x.pixels), y_values = pixel_values(options, y.pixels);
+      for (std::size_t n = 0; n < 2; ++n) {
+        auto const image = [n](std::vector<double> const& values) {
+          auto const first = values.begin() + static_cast<std::ptrdiff_t>(256 * n);
+          return std::vector<double>(first, first + 256);
+        };
+        double const expected = scc::reference_statistics(options, image(x_values), image(y_values)).rsmi;
+        CHECK(workspace.rsmi()[n] == Approx(expected).epsilon(0).margin(1e-6));
+      }
+
+      // Beside pixels of type double, and with their gradient: nothing is flagged as outside there either.
+      Batch<double> const wide_y(shape, y_values);
+      Batch<double> dy(shape, double{canary});
+      loss.forward(x.view(), wide_y.view(), workspace);
+      CHECK(workspace.diagnostics().x_outside == 0);
+      loss.forward(wide_y.view(), x.view(), workspace);
+      CHECK(workspace.diagnostics().y_outside == 0);
+    }
+  }
+}

@@ -1,0 +1,260 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The parts of the estimator one by one: bases, plan, solve.
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <scc/cpu/histogram.hpp>
+#include <scc/estimator/chebyshev.hpp>
+#include <scc/estimator/plan.hpp>
+#include <scc/estimator/solve.hpp>
+#include <scc/estimator/spline_histogram.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+using scc::Basis;
+using scc::Options;
+using scc::Plan;
+using scc_test::contains;
+
+TEST_CASE("Chebyshev recurrence and interpolation", "[estimator]") {
+  for (double const t : {-1.0, -0.3, 0.0, 0.7, 1.0}) {
+    double previous = 1, current = t;
+    for (int a = 1; a < 40; ++a) {
+      CHECK(std::abs(current - std::cos(a * std::acos(t))) < 1e-12);
+      double const following = scc::chebyshev::next(2 * t, current, previous);
+      previous = current;
+      current = following;
+    }
+  }
+  // T_3 + 2 T_0 has the coefficients 2, 0, 0, 1.
+  scc::chebyshev::Interpolation const series(16, 5);
+  std::vector<double> samples, coefficients(6);
+  for (double const t : series.nodes()) {
+    samples.push_back(4 * t * t * t - 3 * t + 2);
+  }
+  series.fit(samples.data(), coefficients.data());
+  double const expected[] = {2, 0, 0, 1, 0, 0};
+  for (std::size_t a = 0; a < 6; ++a) {
+    CHECK(std::abs(coefficients[a] - expected[a]) < 1e-14);
+  }
+}
+
+TEST_CASE("Chebyshev truncation error sums what is cut off", "[estimator]") {
+  std::vector<double> envelope(2 * scc::chebyshev::max_degree + 1, 0.0);
+  envelope[0] = 1;
+  envelope[1] = 0.5;
+  envelope[3] = 0.25;
+  auto const error = scc::chebyshev::truncation_error(envelope);
+  REQUIRE(error.size() == scc::chebyshev::max_degree + 1U);
+  CHECK(error[0] == 1.75 * 1.75 - 1);
+  CHECK(error[1] == 1.75 * 1.75 - 1 - 2 * 0.5);
+  CHECK(error[3] == 2 * 0.5 * 0.25 + 0.25 * 0.25);
+  CHECK(error[4] == 0.25 * 0.25);
+  CHECK(error[6] == 0);
+}
+
+TEST_CASE("spline weights sum to 1 and have the derivatives they are said to have", "[estimator]") {
+  namespace spline = scc::spline_histogram;
+  for (double const f : {0.0, 0.2, 0.5, 0.99, 1.0}) {
+    double w[4], dw[4], above[4], below[4];
+    double const step = 1e-5;
+    spline::weights(f, w);
+    spline::weight_derivatives(f, dw);
+    spline::weights(f + step, above);
+    spline::weights(f - step, below);
+    CHECK(std::abs(w[0] + w[1] + w[2] + w[3] - 1) < 1e-15);
+    CHECK(std::abs(dw[0] + dw[1] + dw[2] + dw[3]) < 1e-15);
+    for (int i = 0; i < 4; ++i) {
+      CHECK(w[i] >= 0);
+      CHECK(std::abs((above[i] - below[i]) / (2 * step) - dw[i]) < 1e-9);
+    }
+  }
+}
+
+TEST_CASE("every number has a location inside the histogram", "[estimator]") {
+  double const infinity = std::numeric_limits<double>::infinity();
+  for (double const t : {-1.0, 1.0, -1.0001, 1.0001, -1e300, 1e300, -infinity, infinity,
+                         std::numeric_limits<double>::quiet_NaN(), 0.123}) {
+    auto const at = scc::spline_histogram::locate(t, 16);
+    CHECK(at.first >= 0);
+    CHECK(at.first + 3 < 16 + scc::spline_histogram::extra_bins);
+    CHECK(at.fraction >= 0);
+    CHECK(at.fraction <= 1);
+  }
+  CHECK(scc::spline_histogram::locate(-1, 16).first == 0);
+  CHECK(scc::spline_histogram::locate(1, 16).first == 15);
+  CHECK(scc::spline_histogram::locate(1, 16).fraction == 1);
+}
+
+TEST_CASE("least-squares splines reproduce cubic polynomials", "[estimator]") {
+  scc::spline_histogram::LeastSquares const splines(16);
+  auto const cubic = [](double t) { return 1 - 2 * t + 0.5 * t * t + 3 * t * t * t; };
+  std::vector<double> samples, coefficients(19);
+  for (double const t : splines.nodes()) {
+    samples.push_back(cubic(t));
+  }
+  splines.fit(samples.data(), coefficients.data());
+  for (double const t : {-1.0, -0.77, 0.0, 0.31, 1.0}) {
+    CHECK(std::abs(splines.value(coefficients.data(), t) - cubic(t)) < 1e-12);
+  }
+}
+
+TEST_CASE("no histogram bin can overflow", "[estimator]") {
+  for (std::int64_t const pixels : {std::int64_t{1}, std::int64_t{2}, std::int64_t{2048}, std::int64_t{2049},
+                                    (std::int64_t{1} << 31) - 1, std::int64_t{1} << 31, std::int64_t{1} << 40}) {
+    double const unit = scc::cpu::HistogramBins::unit(pixels);
+    CHECK(unit <= std::ldexp(1.0, 50));  // the rounding by a shift needs products below 2^51
+    CHECK(unit * static_cast<double>(pixels) <= std::ldexp(1.0, 61));
+    CHECK(2 * unit * static_cast<double>(pixels) >= std::min(std::ldexp(1.0, 51), std::ldexp(1.0, 61)));
+  }
+}
+
+TEST_CASE("the plan chooses a basis that reaches the tolerance", "[estimator]") {
+  Options options;
+  Plan const standard(options);
+  CHECK(standard.basis() == Basis::chebyshev);
+  CHECK(standard.resolution() == 16);
+  CHECK(standard.terms() == 153);
+  CHECK(standard.unknowns() < 40);
+  CHECK(standard.unknowns() > 20);
+
+  options.bandwidth = 0.1;
+  CHECK(Plan(options).basis() == Basis::histogram);
+  options.basis = Basis::chebyshev;
+  CHECK(Plan(options).basis() == Basis::chebyshev);
+  options.bandwidth = 1;
+  options.basis = Basis::histogram;
+  CHECK(Plan(options).basis() == Basis::histogram);
+
+  options.basis = Basis::automatic;
+  int previous = 0;
+  for (double const tolerance : {1e-2, 1e-4, 1e-6, 1e-8, 1e-10}) {
+    options.tolerance = tolerance;
+    CHECK(Plan(options).resolution() > previous);
+    previous = Plan(options).resolution();
+  }
+}
+
+TEST_CASE("the plan keeps every unknown where kernels are narrow", "[estimator]") {
+  Options options;
+  options.bandwidth = 0.1;
+  CHECK(Plan(options).unknowns() == 81);
+}
+
+TEST_CASE("the tables of a plan are consistent", "[estimator]") {
+  Options options;
+  for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
+    options.basis = basis;
+    Plan const plan(options);
+    scc::Tables const tables = plan.tables();
+    CHECK(tables.products == tables.functions * (tables.functions + 1) / 2);
+    int unknown = 0;
+    for (int i = 0; i < tables.functions; ++i) {
+      CHECK(tables.first_unknown[i] == unknown);
+      CHECK((i == 0 || tables.kept[i] <= tables.kept[i - 1]));
+      for (int j = 0; j < tables.kept[i]; ++j, ++unknown) {
+        CHECK(tables.unknown_i[unknown] == i);
+        CHECK(tables.unknown_j[unknown] == j);
+      }
+    }
+    CHECK(unknown == tables.unknowns);
+    // U is orthogonal.
+    for (int i = 0; i < tables.functions; ++i) {
+      for (int k = 0; k <= i; ++k) {
+        double sum = 0;
+        for (int p = 0; p < options.centers_per_axis; ++p) {
+          sum += plan.lift(p, i) * plan.lift(p, k);
+        }
+        CHECK(std::abs(sum - (i == k ? 1 : 0)) < 1e-12);
+      }
+    }
+  }
+}
+
+TEST_CASE("the plan rejects kernels that it cannot represent", "[estimator]") {
+  Options options;
+  options.bandwidth = 1e-4;
+  CHECK_THROWS_AS(Plan(options), std::invalid_argument);
+  CHECK_THROWS_WITH(Plan(options), contains("bandwidth") && contains("0.0001"));
+  options.bandwidth = 0.02;
+  options.basis = Basis::chebyshev;
+  CHECK_THROWS_WITH(Plan(options), contains("bandwidth") && contains("Basis::chebyshev"));
+
+  options = Options::released_code();
+  options.bandwidth = 0.3;
+  CHECK_THROWS_WITH(Plan(options), contains("bandwidth") && contains("lambda"));
+  options = Options{};
+  options.lambda = 1e-17;
+  CHECK_THROWS_WITH(Plan(options), contains("lambda") && contains("1e-17"));
+}
+
+TEST_CASE("the size of a basis given by hand must be in range", "[estimator]") {
+  Options options;
+  CHECK_THROWS_AS(Plan(options, 10), std::invalid_argument);  // automatic
+  options.basis = Basis::chebyshev;
+  CHECK(Plan(options, 10).resolution() == 10);
+  CHECK_THROWS_AS(Plan(options, 65), std::invalid_argument);
+  CHECK_THROWS_AS(Plan(options, -1), std::invalid_argument);
+  options.basis = Basis::histogram;
+  CHECK(Plan(options, 35).basis_size() == 35);
+  CHECK_THROWS_AS(Plan(options, 18), std::invalid_argument);
+  CHECK_THROWS_AS(Plan(options, 516), std::invalid_argument);
+}
+
+TEST_CASE("kernels far from the domain vanish without harm", "[estimator]") {
+  Options options;
+  options.center_min = 100;
+  options.center_max = 110;
+  options.bandwidth = 1;
+  Plan const plan(options);
+  CHECK(plan.unknowns() >= 1);
+}
+
+TEST_CASE("solve makes NaN of a system that has no factor", "[estimator]") {
+  Options options;
+  Plan const plan(options);
+  scc::Tables const tables = plan.tables();
+  auto const size = static_cast<std::size_t>(tables.basis_size) * static_cast<std::size_t>(tables.basis_size);
+  std::vector<double> scratch(scc::SolveScratch::size(tables)), gradient(size), moments(size, 0.0);
+  auto const solve = [&] {
+    return scc::solve(scc::SerialTeam{}, tables, moments.data(), scc::SolveScratch::in(scratch.data(), tables),
+                      gradient.data());
+  };
+  moments[0] = 1;  // as of pixels spread so that all other means vanish
+  CHECK(std::isfinite(solve()));
+  for (double const impossible : {-0.5, std::numeric_limits<double>::infinity(),
+                                  -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    moments[0] = impossible;
+    // A mean of 1 that is -0.5: the joint part of H is negative, and larger than the product part, which is its square.
+    CHECK(std::isnan(solve()));
+    CHECK(std::isnan(gradient[0]));
+  }
+}
+
+TEST_CASE("cholesky and its solution", "[estimator]") {
+  std::vector<double> a{4, 2, 1, 2, 5, 3, 1, 3, 6}, b{1, 2, 3}, x(3);
+  std::vector<double> const original = a;
+  scc::detail::cholesky(scc::SerialTeam{}, a.data(), 3);
+  scc::detail::solve_factored(scc::SerialTeam{}, a.data(), 3, b.data(), x.data());
+  for (std::size_t i = 0; i < 3; ++i) {
+    double sum = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      sum += original[i * 3 + j] * x[j];
+    }
+    CHECK(std::abs(sum - b[i]) < 1e-14);
+  }
+}
+
+TEST_CASE("option errors print numbers as briefly as they can", "[estimator]") {
+  CHECK(scc::detail::shortest_text(0.1) == "0.1");
+  CHECK(scc::detail::shortest_text(1.0 / 3) == "0.3333333333333333");
+  CHECK(scc::detail::shortest_text(-2) == "-2");
+}

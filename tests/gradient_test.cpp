@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Gradients against central differences, in double, with respect to both images: of the loss itself, of which the
+/// gradient is to be the exact derivative in any basis of any size, and of the definition.
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <scc/scc.hpp>
+#include <vector>
+
+#include "catch.hpp"
+#include "support/images.hpp"
+
+using scc::Basis;
+using scc::Kernel;
+using scc::Options;
+using scc_test::Batch;
+using scc_test::Shape;
+
+namespace {
+
+// Central difference of f at one pixel; its error is of fourth order in the step.
+template <class Function>
+double derivative(double& pixel, double step, Function const& f) {
+  double const middle = pixel;
+  auto const at = [&](double offset) {
+    pixel = middle + offset;
+    double const value = f();
+    pixel = middle;
+    return value;
+  };
+  return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step);
+}
+
+struct Images {
+  Batch<double> x, y;
+};
+
+Images make_images(Options const& options, Shape shape, unsigned seed) {
+  double const margin = 0.05 * (options.domain_max - options.domain_min);  // room for the differences
+  double const lowest = options.domain_min + margin, highest = options.domain_max - margin;
+  auto const x = scc_test::random_values(shape.size(), seed, lowest, highest);
+  return {Batch<double>(shape, x), Batch<double>(shape, scc_test::translated(x, seed + 1, lowest, highest))};
+}
+
+void check_gradients(scc::Plan const& plan, Shape shape, unsigned seed, double bound) {
+  Options const& options = plan.options();
+  scc::cpu::Loss const loss(plan);
+  scc::cpu::Workspace workspace;
+  Images images = make_images(options, shape, seed);
+  Batch<double> dloss_dx(shape), dloss_dy(shape);
+  double const grad_loss = 1.7;
+  auto const value = [&] { return grad_loss * loss.forward(images.x.view(), images.y.view(), workspace); };
+  value();
+  loss.backward_xy(images.x.view(), images.y.view(), workspace, grad_loss, dloss_dx.view(), dloss_dy.view());
+
+  double const step = 5e-4 * (options.domain_max - options.domain_min) * std::min(1.0, options.bandwidth);
+  std::vector<double> expected_x, expected_y;
+  for (double& pixel : images.x.pixels) {
+    expected_x.push_back(derivative(pixel, step, value));
+  }
+  for (double& pixel : images.y.pixels) {
+    expected_y.push_back(derivative(pixel, step, value));
+  }
+  CAPTURE(static_cast<int>(options.kernel), static_cast<int>(plan.basis()), plan.resolution(), options.bandwidth,
+          options.beta, options.lambda, options.centers_per_axis);
+  CHECK(scc_test::relative_error(dloss_dx.pixels, expected_x) <= bound);
+  CHECK(scc_test::relative_error(dloss_dy.pixels, expected_y) <= bound);
+}
+
+}  // namespace
+
+TEST_CASE("gradients are the derivative of the loss", "[gradient]") {
+  Shape const shape{2, 2, 3, 4};
+  for (Kernel const kernel : {Kernel::gaussian, Kernel::reciprocal_gaussian}) {
+    for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
+      for (double const beta : {0.0, 0.5, 0.9}) {
+        for (double const lambda : {0.05, 1e-3}) {
+          for (int const centers : {2, 5, 9}) {
+            Options options;
+            options.kernel = kernel;
+            options.basis = basis;
+            options.beta = beta;
+            options.lambda = lambda;
+            options.centers_per_axis = centers;
+            // Any size of histogram will do: it is the loss as computed that is differentiated.
+            int const size = basis == Basis::histogram ? 64 + scc::spline_histogram::extra_bins : 0;
+            check_gradients(scc::Plan(options, size), shape, 11, 1e-5);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients are the derivative of the loss on other domains and bandwidths", "[gradient]") {
+  Options options;
+  options.domain_min = 0;
+  options.domain_max = 1;
+  options.center_min = 0;
+  options.center_max = 1;
+  options.bandwidth = 0.3;
+  check_gradients(scc::Plan(options), {1, 3, 4, 5}, 21, 1e-5);
+  options.bandwidth = 0.1;
+  check_gradients(scc::Plan(options), {1, 3, 4, 5}, 22, 1e-5);
+  options.domain_max = 255;
+  options.center_max = 255;
+  options.bandwidth = 100;
+  check_gradients(scc::Plan(options), {3, 1, 4, 5}, 23, 1e-5);
+}
+
+TEST_CASE("gradients are exact even where the basis is not", "[gradient]") {
+  // A degree of 5 and 16 intervals are far too few for these kernels: the value is off, its derivative is still right.
+  Options options;
+  options.bandwidth = 0.6;
+  options.basis = Basis::chebyshev;
+  check_gradients(scc::Plan(options, 12), {1, 1, 6, 9}, 31, 1e-5);
+  options.bandwidth = 0.4;
+  options.basis = Basis::histogram;
+  check_gradients(scc::Plan(options, 19), {1, 1, 6, 9}, 32, 1e-3);  // third derivatives of cubic splines jump
+}
+
+TEST_CASE("gradients are the derivative of the definition", "[gradient]") {
+  for (Kernel const kernel : {Kernel::gaussian, Kernel::reciprocal_gaussian}) {
+    for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
+      Options options;
+      options.kernel = kernel;
+      options.basis = basis;
+      options.tolerance = 1e-9;
+      Shape const shape{1, 1, 8, 8};
+      Images images = make_images(options, shape, 41);
+      Batch<double> dloss_dx(shape), dloss_dy(shape);
+      scc::cpu::Loss const loss(options);
+      scc::cpu::Workspace workspace;
+      loss.forward(images.x.view(), images.y.view(), workspace);
+      loss.backward_xy(images.x.view(), images.y.view(), workspace, 1.0, dloss_dx.view(), dloss_dy.view());
+
+      std::vector<double> expected_x, expected_y;
+      auto const definition = [&] {
+        return -scc::reference_statistics(options, images.x.pixels, images.y.pixels).rsmi;
+      };
+      for (double& pixel : images.x.pixels) {
+        expected_x.push_back(derivative(pixel, 4e-3, definition));
+      }
+      for (double& pixel : images.y.pixels) {
+        expected_y.push_back(derivative(pixel, 4e-3, definition));
+      }
+      CAPTURE(static_cast<int>(kernel), static_cast<int>(basis));
+      CHECK(scc_test::relative_error(dloss_dx.pixels, expected_x) <= 1e-6);
+      CHECK(scc_test::relative_error(dloss_dy.pixels, expected_y) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("gradients of strided views are the derivative of the loss", "[gradient]") {
+  Options const options;
+  Shape const shape{1, 3, 4, 5};
+  Images images = make_images(options, shape, 51);
+  // The translation is stored with its channels last, upside down, the gradient with gaps between its columns.
+  auto y = scc::ImageBatch<double>::channels_last(images.y.pixels.data(), 1, 3, 4, 5);
+  y.data += 3 * y.row_stride;
+  y.row_stride = -y.row_stride;
+  double const untouched = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> memory(2 * shape.size(), untouched);
+  scc::ImageBatch<double> const dloss_dy{memory.data(), 1, 3, 4, 5, 120, 40, 10, 2};
+
+  scc::cpu::Loss const loss(options);
+  scc::cpu::Workspace workspace;
+  auto const value = [&] { return loss.forward(images.x.view(), y, workspace); };
+  value();
+  loss.backward(images.x.view(), y, workspace, 1.0, dloss_dy);
+  std::vector<double> actual, expected;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    for (std::int64_t h = 0; h < 4; ++h) {
+      for (std::int64_t w = 0; w < 5; ++w) {
+        actual.push_back(memory[static_cast<std::size_t>(c * 40 + h * 10 + w * 2)]);
+        expected.push_back(
+          derivative(y.data[c * y.channel_stride + h * y.row_stride + w * y.column_stride], 4e-3, value));
+      }
+    }
+  }
+  CHECK(scc_test::relative_error(actual, expected) <= 1e-6);
+  for (std::size_t k = 1; k < memory.size(); k += 2) {
+    CHECK(std::isnan(memory[k]));
+  }
+}

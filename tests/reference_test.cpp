@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Forward passes against equations 4 to 7 written out, on options and pixels drawn at random.
+
+#include <cmath>
+#include <cstddef>
+#include <random>
+#include <scc/scc.hpp>
+#include <stdexcept>
+#include <vector>
+
+#include "catch.hpp"
+#include "support/images.hpp"
+
+using scc::Basis;
+using scc::Kernel;
+using scc::Options;
+using scc_test::Batch;
+
+namespace {
+
+double uniform(std::mt19937& generator, double lowest, double highest) {
+  return lowest + (highest - lowest) * static_cast<double>(generator()) / 4294967296.0;
+}
+
+// Options that people might use, with centres that do not cover, or exceed, the domain.
+Options random_options(std::mt19937& generator, Kernel kernel) {
+  Options options;
+  options.kernel = kernel;
+  options.domain_min = uniform(generator, -2, 1);
+  options.domain_max = options.domain_min + std::exp(uniform(generator, -1, 1.5));
+  double const width = options.domain_max - options.domain_min;
+  options.center_min = options.domain_min + width * uniform(generator, -0.1, 0.2);
+  options.center_max = options.domain_max - width * uniform(generator, -0.1, 0.2);
+  options.bandwidth = width * (kernel == Kernel::gaussian ? std::exp(uniform(generator, std::log(0.05), std::log(2.0)))
+                                                          : uniform(generator, 0.4, 1.5));
+  options.centers_per_axis = 2 + static_cast<int>(generator() % 12);
+  options.beta = uniform(generator, 0, 0.95);
+  options.lambda = std::exp(uniform(generator, std::log(1e-3), std::log(0.5)));
+  return options;
+}
+
+struct Case {
+  std::vector<double> x, y;
+};
+
+Case random_case(Options const& options, unsigned seed, std::size_t pixels) {
+  auto const x = scc_test::random_values(pixels, seed, options.domain_min, options.domain_max);
+  return {x, scc_test::translated(x, seed + 1, options.domain_min, options.domain_max)};
+}
+
+template <class T>
+double rsmi_of(Options const& options, Case const& pixels) {
+  scc_test::Shape const shape{1, 1, 1, static_cast<std::int64_t>(pixels.x.size())};
+  Batch<T> const x(shape, pixels.x), y(shape, pixels.y);
+  scc::cpu::Loss const loss(options);
+  scc::cpu::Workspace workspace;
+  loss.forward(x.view(), y.view(), workspace);
+  return workspace.rsmi()[0];
+}
+
+}  // namespace
+
+TEST_CASE("rSMI agrees with the definition on random options", "[reference]") {
+  std::mt19937 generator(2022);
+  for (unsigned round = 0; round < 60; ++round) {
+    Options options = random_options(generator, round % 2 == 0 ? Kernel::gaussian : Kernel::reciprocal_gaussian);
+    Case const pixels = random_case(options, 100 + 2 * round, 500);
+    double const expected = scc::reference_statistics(options, pixels.x, pixels.y).rsmi;
+    for (Basis const basis : {Basis::automatic, Basis::histogram}) {
+      options.basis = basis;
+      options.tolerance = 1e-6;
+      CAPTURE(round, static_cast<int>(options.kernel), options.bandwidth, options.domain_min, options.domain_max,
+              options.centers_per_axis, options.beta, options.lambda, static_cast<int>(basis));
+      CHECK(std::abs(rsmi_of<double>(options, pixels) - expected) <= 1e-6 * (1 + std::abs(expected)));
+      options.tolerance = 1e-9;
+      CHECK(std::abs(rsmi_of<double>(options, pixels) - expected) <= 1e-8 * (1 + std::abs(expected)));
+    }
+  }
+}
+
+TEST_CASE("a tighter tolerance is worth its price", "[reference]") {
+  Options options;
+  Case const pixels = random_case(options, 5, 2000);
+  double const expected = scc::reference_statistics(options, pixels.x, pixels.y).rsmi;
+  for (double const tolerance : {1e-3, 1e-5, 1e-7, 1e-9, 1e-11}) {
+    options.tolerance = tolerance;
+    CAPTURE(tolerance, scc::Plan(options).resolution());
+    CHECK(std::abs(rsmi_of<double>(options, pixels) - expected) <= tolerance);
+  }
+}
+
+TEST_CASE("float pixels get double arithmetic where the tolerance asks for it", "[reference]") {
+  Options options;
+  options.tolerance = 1e-10;
+  Case pixels = random_case(options, 6, 2000);
+  for (auto* const image : {&pixels.x, &pixels.y}) {
+    for (double& value : *image) {
+      value = static_cast<double>(static_cast<float>(value));
+    }
+  }
+  double const expected = scc::reference_statistics(options, pixels.x, pixels.y).rsmi;
+  CHECK(std::abs(rsmi_of<float>(options, pixels) - expected) <= 1e-10);
+}
+
+TEST_CASE("statistics in the original kernels agree with the definition", "[reference]") {
+  std::mt19937 generator(7);
+  for (unsigned round = 0; round < 12; ++round) {
+    Options options = random_options(generator, round % 2 == 0 ? Kernel::gaussian : Kernel::reciprocal_gaussian);
+    options.tolerance = 1e-10;
+    options.basis = round % 4 < 2 ? Basis::automatic : Basis::histogram;
+    Case const pixels = random_case(options, 300 + 2 * round, 400);
+    scc::Statistics const expected = scc::reference_statistics(options, pixels.x, pixels.y);
+
+    scc_test::Shape const shape{1, 1, 1, static_cast<std::int64_t>(pixels.x.size())};
+    Batch<double> const x(shape, pixels.x), y(shape, pixels.y);
+    scc::cpu::Loss const loss(options);
+    scc::cpu::Workspace workspace;
+    loss.forward(x.view(), y.view(), workspace);
+    scc::Statistics const actual = loss.statistics(workspace, 0);
+
+    CAPTURE(round, options.bandwidth, options.lambda, loss.plan().resolution(), loss.plan().basis_error());
+    CHECK((actual.h - expected.h).norm() <= 1e-8 * expected.h.norm());
+    CHECK((actual.H - expected.H).norm() <= 1e-8 * expected.H.norm());
+    // alpha is the solution of a system whose condition is up to |H| / lambda.
+    CHECK((actual.alpha - expected.alpha).norm() <= 1e-4 * expected.alpha.norm());
+    CHECK(actual.rsmi == workspace.rsmi()[0]);
+    // What alpha means: the density ratio it gives.
+    double const scale = expected.alpha.dot(expected.h);
+    CHECK(std::abs(actual.alpha.dot(expected.h) - scale) <= 1e-7 * std::abs(scale));
+  }
+}
+
+TEST_CASE("reference_statistics clamps pixels and rejects bad input", "[reference]") {
+  Options const options;
+  std::vector<double> const inside{-1, 0.25, 1}, outside{-7, 0.25, 3}, y{0.1, 0.2, 0.3};
+  CHECK(scc::reference_statistics(options, outside, y).rsmi == scc::reference_statistics(options, inside, y).rsmi);
+  CHECK_THROWS_AS(scc::reference_statistics(options, inside, {0.1}), std::invalid_argument);
+  CHECK_THROWS_AS(scc::reference_statistics(options, {}, {}), std::invalid_argument);
+  Options bad;
+  bad.lambda = 0;
+  CHECK_THROWS_AS(scc::reference_statistics(bad, inside, y), std::invalid_argument);
+}
+
+TEST_CASE("independent images have an rSMI near 0, identical images a larger one", "[reference]") {
+  Options options;
+  auto const x = scc_test::random_values(20000, 1);
+  double const independent = rsmi_of<double>(options, {x, scc_test::random_values(20000, 2)});
+  double const identical = rsmi_of<double>(options, {x, x});
+  CHECK(std::abs(independent) < 0.01);
+  CHECK(identical > 0.2);
+  CHECK(identical < 1);
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The scc authors
+# SPDX-License-Identifier: MIT
+
+# Builds the library's tests and runs them; installs what is missing first. The last line is ctest's.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+source .ci/packages.sh
+
+print_usage() {
+  cat << 'TEXT'
+usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS]
+
+  (no option)      all tests, optimised
+  --sanitize       all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+  --cuda           all tests, and the estimator compiled by nvcc, which must be there
+  --ci             all tests, with the benchmarks built, and the estimator by nvcc where there is one
+  --fuzz SECONDS   feeds random input to the library for so long; a finding is written to build/fuzz
+TEXT
+}
+
+run_preset() {
+  local preset=$1 log=build/$1/tests.log status=0
+  cmake --preset "$preset"
+  cmake --build --preset "$preset" --parallel "$(nproc)"
+  ctest --preset "$preset" --parallel "$(nproc)" | tee "$log" || status=$?
+  # Below its count ctest writes times and skipped tests; the count is what should be read last.
+  grep -E '^[0-9]+% tests passed' "$log"
+  return $status
+}
+
+run_fuzzer() {
+  local seconds=$1
+  require_packages "${build_packages[@]}" clang
+  cmake --preset fuzz
+  cmake --build --preset fuzz --parallel "$(nproc)"
+  mkdir -p build/fuzz/corpus
+  # -timeout: no input may take longer than this many seconds.
+  build/fuzz/tests/fuzz/scc_fuzz -max_total_time="$seconds" -timeout=20 -max_len=512 -len_control=0 -print_final_stats=1 \
+    -artifact_prefix=build/fuzz/ build/fuzz/corpus
+}
+
+needed=("${build_packages[@]}" "${test_packages[@]}" "${example_packages[@]}")
+case "${1-}" in
+  "")
+    require_packages "${needed[@]}"
+    run_preset cpu
+    ;;
+  --sanitize)
+    require_packages "${needed[@]}"
+    run_preset cpu-sanitize
+    ;;
+  --cuda)
+    require_packages "${needed[@]}"
+    run_preset cuda
+    ;;
+  --ci)
+    require_packages "${needed[@]}" "${bench_packages[@]}"
+    run_preset ci
+    ;;
+  --fuzz)
+    if ! [[ ${2-} =~ ^[1-9][0-9]*$ ]]; then
+      echo "tests/run.sh: --fuzz needs a number of seconds, was given '${2-}'" >&2
+      exit 2
+    fi
+    run_fuzzer "$2"
+    ;;
+  -h | --help)
+    print_usage
+    ;;
+  *)
+    echo "tests/run.sh: unknown option '$1'" >&2
+    print_usage >&2
+    exit 2
+    ;;
+esac
