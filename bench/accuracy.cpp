@@ -118,8 +118,9 @@ std::string row_name(Options const& options) {
 
 /// The dense gradient is itself checked: against central differences of reference_statistics().
 void print_check_of_exact(Picture const& picture) {
-  std::printf("## The judge: dense gradient against central differences of `reference_statistics`\n\n"
-              "| kernel, sigma | largest difference at 3 pixels, over the largest derivative |\n|---|---|\n");
+  std::printf(
+    "## The judge: dense gradient against central differences of `reference_statistics`\n\n"
+    "| kernel, sigma | largest difference at 3 pixels, over the largest derivative |\n|---|---|\n");
   for (Options const& options : {wide(Kernel::gaussian, 1), wide(Kernel::reciprocal_gaussian, 1)}) {
     auto const& x = picture.x<double>();
     auto y = picture.y<double>();
@@ -145,9 +146,10 @@ void print_check_of_exact(Picture const& picture) {
 }
 
 void print_chebyshev(Picture const& picture) {
-  std::printf("\n## Chebyshev basis, degree given\n\n"
-              "| kernel, sigma | D | terms | estimated error of k k' | float: rSMI | float: gradient | double: rSMI | "
-              "double: gradient |\n|---|---|---|---|---|---|---|---|\n");
+  std::printf(
+    "\n## Chebyshev basis, degree given\n\n"
+    "| kernel, sigma | D | terms | estimated error of k k' | float: rSMI | float: gradient | double: rSMI | "
+    "double: gradient |\n|---|---|---|---|---|---|---|---|\n");
   struct Row {
     Kernel kernel;
     double sigma;
@@ -176,9 +178,10 @@ void print_chebyshev(Picture const& picture) {
 }
 
 void print_histogram(Picture const& picture) {
-  std::printf("\n## Histogram basis, bins given\n\n"
-              "| sigma / domain width | centres, lambda | B | estimated error of k^2 | rSMI | gradient |\n"
-              "|---|---|---|---|---|---|\n");
+  std::printf(
+    "\n## Histogram basis, bins given\n\n"
+    "| sigma / domain width | centres, lambda | B | estimated error of k^2 | rSMI | gradient |\n"
+    "|---|---|---|---|---|---|\n");
   struct Row {
     Options options;
     double sigma_over_width;
@@ -201,8 +204,9 @@ void print_histogram(Picture const& picture) {
 }
 
 void print_compression(Picture const& picture) {
-  std::printf("\n## Compression: unknowns kept, change of rSMI, relative change of the gradient\n\n"
-              "| kernel, sigma | kernels | tolerance 1e-3 | 1e-6 | 1e-9 | 1e-12 |\n|---|---|---|---|---|---|\n");
+  std::printf(
+    "\n## Compression: unknowns kept, change of rSMI, relative change of the gradient\n\n"
+    "| kernel, sigma | kernels | tolerance 1e-3 | 1e-6 | 1e-9 | 1e-12 |\n|---|---|---|---|---|---|\n");
   struct Row {
     Kernel kernel;
     double sigma;
@@ -251,8 +255,10 @@ std::vector<Options> automatic_rows() {
 /// Prints errors with the chosen sizes; returns how many of them are above the tolerance.
 template <class T>
 int print_automatic(Picture const& symmetric, char const* pixels, std::vector<double> const& tolerances) {
-  std::printf("\n## Size chosen by tolerance, %s pixels: basis and size, error of rSMI, of the gradient\n\n"
-              "| kernel, sigma on domain, n, beta, lambda |", pixels);
+  std::printf(
+    "\n## Size chosen by tolerance, %s pixels: basis and size, error of rSMI, of the gradient\n\n"
+    "| kernel, sigma on domain, n, beta, lambda |",
+    pixels);
   for (double const tolerance : tolerances) {
     std::printf(" %s |", error_text(tolerance).c_str());
   }

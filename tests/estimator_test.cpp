@@ -128,6 +128,8 @@ TEST_CASE("the plan chooses a basis that reaches the tolerance", "[estimator]") 
 
   options.bandwidth = 0.1;
   CHECK(Plan(options).basis() == Basis::histogram);
+  options.bandwidth = 0.25;
+  CHECK(Plan(options).basis() == Basis::histogram);
   options.basis = Basis::chebyshev;
   CHECK(Plan(options).basis() == Basis::chebyshev);
   options.bandwidth = 1;
@@ -184,7 +186,7 @@ TEST_CASE("the plan rejects kernels that it cannot represent", "[estimator]") {
   options.bandwidth = 1e-4;
   CHECK_THROWS_AS(Plan(options), std::invalid_argument);
   CHECK_THROWS_WITH(Plan(options), contains("bandwidth") && contains("0.0001"));
-  options.bandwidth = 0.02;
+  options.bandwidth = 0.1;
   options.basis = Basis::chebyshev;
   CHECK_THROWS_WITH(Plan(options), contains("bandwidth") && contains("Basis::chebyshev"));
 

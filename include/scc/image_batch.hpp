@@ -17,6 +17,15 @@
 
 namespace scc {
 
+namespace detail {
+
+/// a * b; wraps around where that overflows, which only extents that no view may have can make it do.
+inline std::int64_t wrapping_product(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+
+}  // namespace detail
+
 /// A view of `images` images of `channels` x `height` x `width` pixels; it never owns memory.
 ///
 /// Pixel (n, c, h, w) is data[n * image_stride + c * channel_stride + h * row_stride + w * column_stride]. Strides count
@@ -37,17 +46,19 @@ struct ImageBatch {
   /// View of densely packed memory [images, channels, height, width].
   static ImageBatch contiguous(T* data, std::int64_t images, std::int64_t channels, std::int64_t height,
                                std::int64_t width) {
-    return {data, images, channels, height, width, channels * height * width, height * width, width, 1};
+    std::int64_t const plane = detail::wrapping_product(height, width);
+    return {data, images, channels, height, width, detail::wrapping_product(channels, plane), plane, width, 1};
   }
 
   /// View of densely packed memory [images, height, width, channels].
   static ImageBatch channels_last(T* data, std::int64_t images, std::int64_t channels, std::int64_t height,
                                   std::int64_t width) {
-    return {data, images, channels, height, width, channels * height * width, 1, width * channels, channels};
+    std::int64_t const row = detail::wrapping_product(width, channels);
+    return {data, images, channels, height, width, detail::wrapping_product(height, row), 1, row, channels};
   }
 
   /// Number of pixels of one image, C * H * W.
-  std::int64_t pixels() const { return channels * height * width; }
+  std::int64_t pixels() const { return detail::wrapping_product(channels, detail::wrapping_product(height, width)); }
 
   /// A view through which pixels can be read but not written.
   operator ImageBatch<T const>() const {  // NOLINT(google-explicit-constructor): as T* converts to T const*
@@ -101,24 +112,23 @@ inline std::int64_t stride_size(std::int64_t stride) {
 /// where there are pixels.
 template <class T>
 void require_valid(ImageBatch<T> const& view, char const* name) {
+  bool is_empty = false;
   std::int64_t count = 1;
   for (auto const extent : extents(view)) {
     if (extent < 0) {
       throw std::invalid_argument(std::string("scc: ") + name + " has a negative extent: " + shape_text(view));
     }
-    count = saturating_product(count, extent);
-  }
-  if (count == 0) {
-    return;
+    is_empty = is_empty || extent == 0;
+    count = saturating_product(count, std::max<std::int64_t>(extent, 1));
   }
   std::int64_t reach = 0;
-  for (std::size_t axis = 0; axis < 4; ++axis) {
+  for (std::size_t axis = 0; axis < 4 && !is_empty; ++axis) {
     reach = saturating_sum(reach, saturating_product(extents(view)[axis] - 1, stride_size(strides(view)[axis])));
   }
   if (count > largest_extent || reach > largest_extent / static_cast<std::int64_t>(sizeof(T))) {
     throw std::invalid_argument(std::string("scc: ") + name + " is larger than any memory: " + shape_text(view));
   }
-  if (view.data == nullptr) {
+  if (!is_empty && view.data == nullptr) {
     throw std::invalid_argument(std::string("scc: ") + name + " has pixels but its data is null: " + shape_text(view));
   }
 }

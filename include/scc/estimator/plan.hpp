@@ -35,14 +35,15 @@ public:
   explicit Plan(Options const& options) : Plan(options, 0) {}
 
   /// As above, with the size of the basis given instead of chosen (0 chooses it): the total degree D for the chebyshev
-  /// basis, 1..64, or the number of bins for the histogram basis, 19..515. For studies of the basis' error.
+  /// basis, 1..64, or the number of bins for the histogram basis, 19..515. For studies of the basis' error, which may be
+  /// as large as it likes.
   ///
   /// @throws std::invalid_argument as above, and if the size is out of range or given for Basis::automatic.
   Plan(Options const& options, int degree_or_bins) : options_(options) {
     validate(options_);
     require_ridge_above_rounding();
     compress();
-    choose_basis(degree_or_bins);
+    use_basis(degree_or_bins == 0 ? choose_basis() : basis_of_size(degree_or_bins));
     fit_tables();
   }
 
@@ -213,42 +214,68 @@ private:
     }
   }
 
-  void choose_basis(int degree_or_bins) {
+  // A basis, its number of functions per axis, and its basis_error().
+  struct Candidate {
+    Basis basis;
+    int size;
+    double error;
+  };
+
+  Candidate basis_of_size(int degree_or_bins) const {
     using spline_histogram::extra_bins;
-    if (degree_or_bins != 0) {
-      bool const in_range =
-        (options_.basis == Basis::chebyshev && degree_or_bins >= 1 && degree_or_bins <= chebyshev::max_degree) ||
-        (options_.basis == Basis::histogram && degree_or_bins >= spline_histogram::min_intervals + extra_bins &&
-         degree_or_bins <= spline_histogram::max_intervals + extra_bins);
-      if (!in_range) {
-        throw std::invalid_argument("scc::Plan: the size of the basis is " + std::to_string(degree_or_bins) +
-                                    ", must be a degree in [1, 64] with Basis::chebyshev or a number of bins in "
-                                    "[19, 515] with Basis::histogram");
-      }
+    if (options_.basis == Basis::chebyshev && degree_or_bins >= 1 && degree_or_bins <= chebyshev::max_degree) {
+      return {Basis::chebyshev, degree_or_bins + 1, chebyshev_errors()[static_cast<std::size_t>(degree_or_bins)]};
     }
-    if (options_.basis == Basis::chebyshev) {
-      std::vector<double> const error = chebyshev_errors();
-      int const degree = degree_or_bins != 0 ? degree_or_bins : chebyshev_degree(error);
-      use_basis(Basis::chebyshev, degree + 1, error[static_cast<std::size_t>(degree)]);
-    } else if (degree_or_bins != 0) {
-      use_basis(Basis::histogram, degree_or_bins, histogram_error(degree_or_bins - extra_bins));
-    } else {
-      choose_size();
+    if (options_.basis == Basis::histogram && degree_or_bins >= spline_histogram::min_intervals + extra_bins &&
+        degree_or_bins <= spline_histogram::max_intervals + extra_bins) {
+      return {Basis::histogram, degree_or_bins, histogram_error(degree_or_bins - extra_bins)};
     }
+    throw std::invalid_argument("scc::Plan: the size of the basis is " + std::to_string(degree_or_bins) +
+                                ", must be a degree in [1, 64] with Basis::chebyshev or a number of bins in "
+                                "[19, 515] with Basis::histogram");
   }
 
-  void choose_size() {
-    int degree = chebyshev::max_degree;
-    double chebyshev_error = std::numeric_limits<double>::infinity();
-    if (options_.basis == Basis::automatic) {
-      std::vector<double> const error = chebyshev_errors();
-      degree = chebyshev_degree(error);
-      chebyshev_error = error[static_cast<std::size_t>(degree)];
-      if (degree <= cheap_degree) {
-        use_basis(Basis::chebyshev, degree + 1, chebyshev_error);
-        return;
-      }
+  Candidate choose_basis() const {
+    Candidate const chosen = cheapest_basis();
+    if (!(chosen.error <= largest_basis_error)) {
+      detail::reject_option("bandwidth", options_.bandwidth,
+                            chosen.basis == Basis::chebyshev
+                              ? "larger for Basis::chebyshev: no degree in reach represents these kernels"
+                              : "larger: no basis in reach represents these kernels on this domain");
     }
+    return chosen;
+  }
+
+  Candidate cheapest_basis() const {
+    if (options_.basis == Basis::chebyshev) {
+      return smallest_chebyshev();
+    }
+    if (options_.basis == Basis::histogram) {
+      return smallest_histogram();
+    }
+    Candidate const polynomials = smallest_chebyshev();
+    if (polynomials.size - 1 <= cheap_degree) {
+      return polynomials;
+    }
+    Candidate const splines = smallest_histogram();
+    return splines.error > options_.tolerance && polynomials.error < splines.error ? polynomials : splines;
+  }
+
+  // The smallest degree that reaches the tolerance, or the largest. The smaller the ridge, the larger alpha, and with it
+  // the effect of an error of H; coefficients are good to about 1e-12.
+  Candidate smallest_chebyshev() const {
+    std::vector<double> const error = chebyshev_errors();
+    double const goal =
+      std::max(chebyshev_share * options_.tolerance * std::min(1.0, options_.lambda / Options{}.lambda), 1e-12);
+    int degree = 1;
+    while (degree < chebyshev::max_degree && error[static_cast<std::size_t>(degree)] > goal) {
+      ++degree;
+    }
+    return {Basis::chebyshev, degree + 1, error[static_cast<std::size_t>(degree)]};
+  }
+
+  // The fewest intervals that reach the tolerance, or the most.
+  Candidate smallest_histogram() const {
     int const most = options_.tolerance < bins_out_of_cache_below ? spline_histogram::max_intervals
                                                                   : spline_histogram::max_intervals / 2;
     int intervals = spline_histogram::min_intervals;
@@ -257,36 +284,14 @@ private:
       intervals *= 2;
       error = histogram_error(intervals);
     }
-    if (error > options_.tolerance && chebyshev_error < error) {
-      use_basis(Basis::chebyshev, degree + 1, chebyshev_error);
-    } else {
-      use_basis(Basis::histogram, intervals + spline_histogram::extra_bins, error);
-    }
+    return {Basis::histogram, intervals + spline_histogram::extra_bins, error};
   }
 
-  // The smallest degree that reaches the tolerance, or the largest. The smaller the ridge, the larger alpha, and with it
-  // the effect of an error of H; coefficients are good to about 1e-12.
-  int chebyshev_degree(std::vector<double> const& error) const {
-    double const goal =
-      std::max(chebyshev_share * options_.tolerance * std::min(1.0, options_.lambda / Options{}.lambda), 1e-12);
-    int degree = 1;
-    while (degree < chebyshev::max_degree && error[static_cast<std::size_t>(degree)] > goal) {
-      ++degree;
-    }
-    return degree;
-  }
-
-  void use_basis(Basis basis, int size, double error) {
-    basis_ = basis;
-    basis_size_ = size;
-    basis_error_ = error;
-    if (!(error <= 0.05)) {
-      detail::reject_option("bandwidth", options_.bandwidth,
-                            basis == Basis::chebyshev
-                              ? "larger for Basis::chebyshev: no degree in reach represents these kernels"
-                              : "larger: no histogram in reach represents these kernels on this domain");
-    }
-    one_.assign(static_cast<std::size_t>(size), basis == Basis::histogram ? 1.0 : 0.0);
+  void use_basis(Candidate const& chosen) {
+    basis_ = chosen.basis;
+    basis_size_ = chosen.size;
+    basis_error_ = chosen.error;
+    one_.assign(static_cast<std::size_t>(basis_size_), basis_ == Basis::histogram ? 1.0 : 0.0);
     one_[0] = 1;
   }
 
@@ -392,6 +397,8 @@ private:
   static constexpr double compression_share = 1e-3;
   static constexpr double chebyshev_share = 0.1;
   static constexpr double histogram_share = 0.01;
+  // Kernels that the largest basis represents worse than this are rejected.
+  static constexpr double largest_basis_error = 1e-3;
   // The largest histogram no longer fits the cache, and is left to those who ask for more than float pixels carry.
   static constexpr double bins_out_of_cache_below = 1e-7;
   // Beyond this degree the histogram costs less per pixel.
