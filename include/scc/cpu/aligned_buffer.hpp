@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace scc::cpu {
 
@@ -16,6 +17,16 @@ namespace scc::cpu {
 template <class T>
 class AlignedBuffer {
 public:
+  AlignedBuffer() = default;
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : memory_(std::move(other.memory_)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    memory_ = std::move(other.memory_);
+    capacity_ = std::exchange(other.capacity_, 0);
+    return *this;
+  }
+
   /// Makes room for `count` numbers. What was there before is lost if the buffer has to grow.
   void reserve(std::size_t count) {
     if (count > capacity_) {

@@ -168,17 +168,6 @@ public:
 private:
   // Float sums are good to about this error of rSMI times the scale of H; whoever asks for less gets double.
   static constexpr double float_tolerance = 1e-7;
-  // An image is cut into at most max_chunks chunks, whatever the number of threads, so that sums have one order only.
-  static constexpr std::int64_t min_chunk = 8192;
-  static constexpr std::int64_t max_chunks = 32;
-
-  static std::int64_t chunk_size(std::int64_t pixels) {
-    std::int64_t const share = (pixels + max_chunks - 1) / max_chunks;
-    return std::max(min_chunk, (share + block_size - 1) / block_size * block_size);
-  }
-  static std::int64_t chunk_count(std::int64_t pixels) {
-    return (pixels + chunk_size(pixels) - 1) / chunk_size(pixels);
-  }
 
   template <class X, class Y>
   bool uses_double() const {
@@ -240,25 +229,6 @@ private:
     workspace.alpha_.resize(pixels == 0 ? 0 : count * unknown_count());
   }
 
-  // Loads the pixels [start, start + count) of both images a block at a time; counts odd ones.
-  template <class Real, class X, class Y, class Body>
-  Diagnostics for_each_block(ImageBatch<X const> const& x, ImageBatch<Y const> const& y, std::int64_t image,
-                             std::int64_t start, std::int64_t count, Body const& body) const {
-    DomainMap<Real> const domain(options());
-    PixelRuns<X const> const x_pixels(x, image);
-    PixelRuns<Y const> const y_pixels(y, image);
-    PixelBlock<Real> x_block, y_block;
-    Diagnostics found;
-    for (std::int64_t offset = 0; offset < count; offset += block_size) {
-      std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
-      load_block(instructions_, x_pixels, domain, start + offset, length, x_block);
-      load_block(instructions_, y_pixels, domain, start + offset, length, y_block);
-      found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
-      body(x_block, y_block, start + offset, static_cast<int>(length));
-    }
-    return found;
-  }
-
   template <class Real, class X, class Y>
   void chebyshev_moments(ImageBatch<X const> const& x, ImageBatch<Y const> const& y, Workspace& workspace,
                          AlignedBuffer<Real>& tables) const {
@@ -266,8 +236,9 @@ private:
     int const degree = plan_->resolution();
     int const threads = thread_count();
     std::int64_t const pixels = x.pixels();
-    std::int64_t const chunks = chunk_count(pixels);
-    auto const tasks = static_cast<std::size_t>(x.images * chunks);
+    Chunks const chunks(pixels);
+    auto const chunk_count = static_cast<std::size_t>(chunks.count());
+    auto const tasks = static_cast<std::size_t>(x.images) * chunk_count;
     auto const table_size = aligned_size<Real>(Moments::table_size(degree));
     auto const sum_size = aligned_size<double>(Moments::sum_size(degree));
     tables.reserve(table_size * static_cast<std::size_t>(threads));
@@ -276,20 +247,20 @@ private:
     workspace.chunk_diagnostics_.resize(tasks);
 
     parallel_for(static_cast<std::int64_t>(tasks), threads, [&](std::int64_t task, int thread) {
-      std::int64_t const start = task % chunks * chunk_size(pixels);
+      std::int64_t const chunk = task % chunks.count();
       Moments moments(instructions_, degree, tables.data() + table_size * static_cast<std::size_t>(thread),
                       workspace.sums_.data() + sum_size * static_cast<std::size_t>(thread));
       auto const index = static_cast<std::size_t>(task);
-      workspace.chunk_diagnostics_[index] =
-        for_each_block<Real>(x, y, task / chunks, start, std::min(chunk_size(pixels), pixels - start),
-                             [&](auto const& x_block, auto const& y_block, std::int64_t, int count) {
-                               moments.add(x_block, y_block, count);
-                             });
+      workspace.chunk_diagnostics_[index] = for_each_block<Real>(
+        instructions_, options(), x, y, task / chunks.count(), chunks.start(chunk), chunks.length(chunk),
+        [&](auto const& x_block, auto const& y_block, std::int64_t, int count) {
+          moments.add(x_block, y_block, count);
+        });
       moments.finish(&workspace.chunk_sums_[index * term_count()]);
     });
 
     parallel_for(x.images, threads, [&](std::int64_t image, int) {
-      auto const first = static_cast<std::size_t>(image * chunks);
+      auto const first = static_cast<std::size_t>(image) * chunk_count;
       auto const size = static_cast<std::size_t>(degree) + 1;
       double* const moments = &workspace.moments_[static_cast<std::size_t>(image) * moment_count()];
       std::size_t term = 0;
@@ -297,7 +268,7 @@ private:
         for (std::size_t b = 0; b < size; ++b) {
           double sum = 0;
           if (a + b < size) {
-            for (std::size_t chunk = first; chunk < first + static_cast<std::size_t>(chunks); ++chunk) {
+            for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
               sum += workspace.chunk_sums_[chunk * term_count() + term];
             }
             ++term;
@@ -305,7 +276,7 @@ private:
           moments[a * size + b] = sum / static_cast<double>(pixels);
         }
       }
-      for (std::size_t chunk = first; chunk < first + static_cast<std::size_t>(chunks); ++chunk) {
+      for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
         workspace.diagnostics_[static_cast<std::size_t>(image)] += workspace.chunk_diagnostics_[chunk];
       }
     });
@@ -322,10 +293,11 @@ private:
 
     auto const fill = [&](std::int64_t image, std::int64_t start, std::int64_t count, std::size_t part) {
       HistogramBins bins(instructions_, plan_->basis_size(), pixels, all_bins + part * bin_count);
-      workspace.chunk_diagnostics_[part] = for_each_block<double>(
-        x, y, image, start, count, [&](auto const& x_block, auto const& y_block, std::int64_t, int length) {
-          bins.add(x_block, y_block, length);
-        });
+      workspace.chunk_diagnostics_[part] =
+        for_each_block<double>(instructions_, options(), x, y, image, start, count,
+                               [&](auto const& x_block, auto const& y_block, std::int64_t, int length) {
+                                 bins.add(x_block, y_block, length);
+                               });
     };
     auto const collect = [&](std::int64_t image, std::size_t first, std::size_t parts) {
       double* const moments = &workspace.moments_[static_cast<std::size_t>(image) * moment_count()];
@@ -413,19 +385,18 @@ private:
                                Workspace const& workspace, double grad_loss, ImageBatch<G> const& gradient, Side side,
                                GradientMode mode) const {
     std::int64_t const pixels = varied.pixels();
-    std::int64_t const chunks = chunk_count(pixels);
+    Chunks const chunks(pixels);
     double const dt_dpixel = 2 / (options().domain_max - options().domain_min);
     double const factor = -grad_loss * dt_dpixel / (static_cast<double>(varied.images) * static_cast<double>(pixels));
 
-    parallel_for(varied.images * chunks, thread_count(), [&](std::int64_t task, int) {
-      std::int64_t const image = task / chunks;
-      std::int64_t const start = task % chunks * chunk_size(pixels);
-      std::int64_t const count = std::min(chunk_size(pixels), pixels - start);
+    parallel_for(varied.images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
+      std::int64_t const image = task / chunks.count();
+      std::int64_t const chunk = task % chunks.count();
       double const* const coefficients = &workspace.drsmi_dmoments_[static_cast<std::size_t>(image) * moment_count()];
       PixelRuns<G> const out(gradient, image);
       alignas(64) Real values[block_size];
       auto const differentiate_blocks = [&](auto&& evaluate) {
-        for_each_block<Real>(other, varied, image, start, count,
+        for_each_block<Real>(instructions_, options(), other, varied, image, chunks.start(chunk), chunks.length(chunk),
                              [&](auto const& other_block, auto const& varied_block, std::int64_t at, int length) {
                                evaluate(other_block, varied_block, length);
                                store_gradient(out, at, length, values, varied_block.outside,

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #if defined(_OPENMP)
@@ -13,6 +14,30 @@
 #endif
 
 namespace scc::cpu {
+
+/// The cut of an image into chunks, the units of work. It depends on the image alone and not on the number of threads, so
+/// that sums over chunks have one order only.
+class Chunks {
+public:
+  /// @param pixels  Number of pixels of the image, at least 1.
+  explicit Chunks(std::int64_t pixels) : pixels_(pixels) {
+    std::int64_t const share = (pixels + most - 1) / most;
+    size_ = std::max(smallest, (share + rounding - 1) / rounding * rounding);
+  }
+
+  std::int64_t count() const { return (pixels_ + size_ - 1) / size_; }
+  /// First pixel of a chunk.
+  std::int64_t start(std::int64_t chunk) const { return chunk * size_; }
+  /// Number of pixels of a chunk.
+  std::int64_t length(std::int64_t chunk) const { return std::min(size_, pixels_ - start(chunk)); }
+
+private:
+  static constexpr std::int64_t smallest = 8192;
+  static constexpr std::int64_t most = 32;
+  static constexpr std::int64_t rounding = 1024;  // keeps all but the last chunk free of incomplete blocks
+
+  std::int64_t pixels_, size_;
+};
 
 /// Number of threads that parallel_for() may use: omp_get_max_threads(), or 1 without OpenMP.
 inline int thread_count() {

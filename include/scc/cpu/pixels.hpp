@@ -13,6 +13,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "../diagnostics.hpp"
 #include "../image_batch.hpp"
 #include "../options.hpp"
 #include "lanes.hpp"
@@ -169,6 +170,27 @@ void load_block(Instructions instructions, PixelRuns<T> const& pixels, DomainMap
   } else {
     map_block(domain, block);
   }
+}
+
+/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a block
+/// at a time, and counts the odd ones.
+template <class Real, class X, class Y, class Body>
+Diagnostics for_each_block(Instructions instructions, Options const& options, ImageBatch<X> const& x,
+                           ImageBatch<Y> const& y, std::int64_t image, std::int64_t start, std::int64_t count,
+                           Body const& body) {
+  DomainMap<Real> const domain(options);
+  PixelRuns<X> const x_pixels(x, image);
+  PixelRuns<Y> const y_pixels(y, image);
+  PixelBlock<Real> x_block, y_block;
+  Diagnostics found;
+  for (std::int64_t offset = 0; offset < count; offset += block_size) {
+    std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
+    load_block(instructions, x_pixels, domain, start + offset, length, x_block);
+    load_block(instructions, y_pixels, domain, start + offset, length, y_block);
+    found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
+    body(x_block, y_block, start + offset, static_cast<int>(length));
+  }
+  return found;
 }
 
 /// Writes, or adds, gradients [count] to pixels [start, start + count). A pixel outside the domain has gradient 0.
