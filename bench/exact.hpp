@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What results are measured against: reference_statistics() and the gradient from its definition, with the m x M matrix
-/// of kernels and without moments, bases or compression.
+/// What results are measured against: reference_statistics() and the gradient from its definition, pixel by pixel and
+/// kernel by kernel, without moments, bases or compression.
 
 #pragma once
 

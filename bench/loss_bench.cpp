@@ -7,12 +7,11 @@
 ///
 ///   forward/gaussian/chebyshev/float/256x256x3/batch_16/threads_2
 ///
-/// Counters: `ns_per_pixel` is wall time times threads, per pixel; `GB/s` counts each pixel that is read and each gradient
-/// that is written once per pass. `rsmi_error` and `gradient_error` (relative, Euclidean norm) of the first image are
-/// against the dense evaluation of exact.hpp where the image is small (`_vs_reference`), else against the same loss with
-/// double pixels and a tolerance of 1e-9 (`_vs_double`).
+/// Counters: `ns_per_pixel` is wall time times threads, per pixel; `GB/s` counts each pixel that is read and each
+/// gradient that is written once per pass. `rsmi_error` and `gradient_error` (relative, Euclidean norm) of the first
+/// image are against the dense evaluation of exact.hpp where the image is small (`_vs_reference`), else against the
+/// same loss with double pixels and a tolerance of 1e-9 (`_vs_double`).
 
-#include <algorithm>
 #include <benchmark/benchmark.h>
 #include <chrono>
 #include <cmath>
@@ -35,7 +34,6 @@ namespace {
 
 using scc::Basis;
 using scc::ImageBatch;
-using scc::Kernel;
 using scc::Options;
 
 enum class Pass { forward, backward, forward_backward };
@@ -60,8 +58,8 @@ struct Row {
   int threads;
 };
 
-/// Chebyshev at its default parameters, the histogram at a bandwidth that needs it; the reciprocal kernel grows too much
-/// to be narrow, so its histogram is forced.
+/// Chebyshev at its default parameters, the histogram at a bandwidth that needs it; the reciprocal kernel grows too
+/// much to be narrow, so its histogram is forced.
 std::vector<Configuration> configurations() {
   Options narrow;
   narrow.bandwidth = 0.1;

@@ -27,9 +27,9 @@ inline double uniform(std::mt19937& random) { return static_cast<double>(random(
 
 /// cos(2 pi frequency k / size + phase) for k < size.
 inline std::vector<double> wave(int size, double frequency, double phase) {
-  std::vector<double> values;
+  std::vector<double> values(static_cast<std::size_t>(size));
   for (int k = 0; k < size; ++k) {
-    values.push_back(std::cos(2 * std::acos(-1.0) * frequency * k / size + phase));
+    values[static_cast<std::size_t>(k)] = std::cos(2 * std::acos(-1.0) * frequency * k / size + phase);
   }
   return values;
 }
@@ -61,7 +61,8 @@ inline Scene make_scene(int channels, int height, int width) {
   for (std::size_t k = 0; k < sum.size(); ++k) {
     double const x = std::tanh(0.8 * sum[k]);
     double const light = static_cast<double>(k % static_cast<std::size_t>(width)) / width - 0.5;
-    double const contrast = 0.9 - 0.25 * static_cast<double>(k / plane);
+    std::size_t const channel = k / plane;
+    double const contrast = 0.9 - 0.25 * static_cast<double>(channel);
     double const y = contrast * x + 0.4 * x * x - 0.3 + 0.3 * light + 0.2 * (uniform(random) - 0.5);
     scene.x.push_back(static_cast<float>(x));
     scene.y.push_back(static_cast<float>(std::tanh(y)));

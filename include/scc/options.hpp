@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
@@ -22,7 +23,7 @@ enum class Kernel {
 
 /// The one-variable functions in which the moments of an image are taken (docs/mathematics.md).
 enum class Basis {
-  automatic,  ///< The cheaper of the two that reaches Options::tolerance.
+  automatic,  ///< The one that costs less per pixel at Options::tolerance.
   chebyshev,  ///< Chebyshev polynomials up to a total degree: wide kernels.
   histogram,  ///< Uniform cubic B-splines, a smooth joint histogram: narrow kernels.
 };
@@ -39,7 +40,8 @@ struct Options {
   double domain_min = -1;          ///< Smallest pixel value; smaller ones are treated as this one.
   double domain_max = 1;           ///< Largest pixel value; larger ones are treated as this one.
   Basis basis = Basis::automatic;  ///< Basis of the moments.
-  double tolerance = 1e-6;         ///< Error of rSMI that the basis may cause, in [1e-12, 1e-2].
+  double tolerance = 1e-6;         ///< Error of rSMI, relative to max(1, |rSMI|), that the basis is chosen for; in
+                                   ///< [1e-12, 1e-2]. Narrow kernels can miss it: Plan::reaches_tolerance().
 
   /// The parameters of the authors' released code: its reciprocal kernel, and its ridge, which it builds in float32.
   static Options released_code() {
@@ -103,7 +105,9 @@ inline void validate(Options const& options) {
                  "in [1e-100, 1e100]");
   require_option(is_moderate(options.domain_min), "domain_min", options.domain_min, moderate);
   require_option(is_moderate(options.domain_max), "domain_max", options.domain_max, moderate);
-  require_option(options.domain_max > options.domain_min, "domain_max", options.domain_max, "greater than domain_min");
+  double const domain_size = std::max(std::abs(options.domain_min), std::abs(options.domain_max));
+  require_option(options.domain_max - options.domain_min >= std::max(1e-100, 1e-12 * domain_size), "domain_max",
+                 options.domain_max, "greater than domain_min, by at least 1e-12 of their size and 1e-100");
   require_option(
     options.basis == Basis::automatic || options.basis == Basis::chebyshev || options.basis == Basis::histogram,
     "basis", static_cast<double>(options.basis), "automatic, chebyshev or histogram");

@@ -30,7 +30,7 @@ namespace scc {
 /// function of y; that is the only step beyond the definition.
 ///
 /// @param options  Parameters; `basis` and `tolerance` have no meaning here.
-/// @param x        [M] pixels of the input, any finite value; values outside the domain are treated as its nearest end.
+/// @param x        [M] pixels of the input; values outside the domain are treated as its nearest end, NaN makes all NaN.
 /// @param y        [M] pixels of the translation, likewise.
 /// @throws std::invalid_argument if an option is out of range, or x and y differ in length or are empty.
 inline Statistics reference_statistics(Options const& options, std::vector<double> const& x,
@@ -47,8 +47,9 @@ inline Statistics reference_statistics(Options const& options, std::vector<doubl
   auto const kernel_matrix = [&](std::vector<double> const& pixels) {  // [n, M]: k(pixel_j - mu_p)
     Eigen::MatrixXd k(n, pixel_count);
     for (Eigen::Index j = 0; j < pixel_count; ++j) {
-      double const value =
-        std::fmin(std::fmax(pixels[static_cast<std::size_t>(j)], options.domain_min), options.domain_max);
+      double const pixel = pixels[static_cast<std::size_t>(j)];
+      double const raised = pixel < options.domain_min ? options.domain_min : pixel;
+      double const value = raised > options.domain_max ? options.domain_max : raised;  // NaN stays NaN
       for (Eigen::Index p = 0; p < n; ++p) {
         double const center = options.center_min + (options.center_max - options.center_min) * static_cast<double>(p) /
                                                      static_cast<double>(n - 1);

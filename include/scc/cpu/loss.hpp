@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -69,7 +70,7 @@ public:
     require_images(x, y);
     // A workspace whose forward pass failed half-way must not look as if it had succeeded.
     workspace.plan_.reset();
-    prepare(x.images, x.pixels(), workspace);
+    prepare(x, workspace);
     if (x.images > 0 && x.pixels() > 0) {
       if (plan_->basis() == Basis::histogram) {
         histogram_moments(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace);
@@ -97,7 +98,8 @@ public:
   /// @param y          [images, channels, height, width] as passed to forward().
   /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
   /// @param grad_loss  Gradient of the final objective with respect to L: the weight of this loss, a loss scale.
-  /// @param dloss_dy   [images, channels, height, width] out; elements must not overlap. float, double, half or bfloat16.
+  /// @param dloss_dy   [images, channels, height, width] out; float, double, half or bfloat16. Elements must not
+  ///                   overlap each other, x or y.
   /// @param mode       Overwrite dloss_dy or add to it.
   /// @throws std::invalid_argument, before anything is written, if shapes differ, a view is not valid, dloss_dy overlaps
   ///         itself, or the workspace was not filled by this loss with a batch of this shape.
@@ -111,7 +113,7 @@ public:
 
   /// dloss_dx = grad_loss dL/dx; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap.
+  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, x or y.
   template <class X, class Y, class G>
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
                   ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
@@ -122,8 +124,9 @@ public:
 
   /// Both gradients; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other or dloss_dy.
+  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
   /// @param dloss_dy  [images, channels, height, width] out; likewise.
+  /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address.
   template <class X, class Y, class GX, class GY>
   void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
                    ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy,
@@ -131,6 +134,10 @@ public:
     require_backward(x, y, workspace);
     require_gradient(x, "x", dloss_dx, "dloss_dx");
     require_gradient(y, "y", dloss_dy, "dloss_dy");
+    if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data) &&
+        dloss_dx.data != nullptr) {
+      throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
+    }
     differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);
     differentiate_pixels(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, grad_loss, dloss_dy, Side::y, mode);
   }
@@ -157,7 +164,7 @@ public:
   Statistics statistics(Workspace const& workspace, std::int64_t image) const {
     require_filled(workspace);
     workspace.require_image(image);
-    if (workspace.pixels_ == 0) {
+    if (workspace.moments_.empty()) {
       throw std::invalid_argument("scc: the images of the workspace have no pixels, so no statistics");
     }
     auto const index = static_cast<std::size_t>(image);
@@ -166,13 +173,19 @@ public:
   }
 
 private:
-  // Float sums are good to about this error of rSMI times the scale of H; whoever asks for less gets double.
-  static constexpr double float_tolerance = 1e-7;
+  // Float arithmetic costs half as much. It is good to about 1e-7 of the scale of H and of rSMI, which small beta leaves
+  // unbounded, if float can tell the pixel values of the domain apart.
+  bool float_is_good_enough() const {
+    double const size = std::max(std::abs(options().domain_min), std::abs(options().domain_max));
+    double const width = options().domain_max - options().domain_min;
+    return options().tolerance >= 1e-7 * std::max(1.0, plan_->largest_product()) && options().beta >= 0.1 &&
+           size <= 64 * width && width >= 1e-30 && width <= 1e30;
+  }
 
   template <class X, class Y>
   bool uses_double() const {
     return std::is_same_v<std::remove_const_t<X>, double> || std::is_same_v<std::remove_const_t<Y>, double> ||
-           options().tolerance < float_tolerance * std::max(1.0, plan_->largest_product());
+           !float_is_good_enough();
   }
 
   std::size_t moment_count() const {
@@ -212,18 +225,22 @@ private:
                   "pixels must be float, double, Eigen::half, Eigen::bfloat16 or std::uint8_t");
     require_images(x, y);
     require_filled(workspace);
-    auto const images = static_cast<std::int64_t>(workspace.rsmi_.size());
-    if (images != x.images || workspace.pixels_ != x.pixels()) {
-      throw std::invalid_argument("scc: the workspace holds " + std::to_string(images) + " images of " +
-                                  std::to_string(workspace.pixels_) + " pixels but x is " + detail::shape_text(x));
+    if (workspace.extents_ != detail::extents(x)) {
+      auto const& held = workspace.extents_;
+      throw std::invalid_argument(
+        "scc: the workspace was filled by a batch of " +
+        detail::shape_text(ImageBatch<X>::contiguous(nullptr, held[0], held[1], held[2], held[3])) + " but x is " +
+        detail::shape_text(x));
     }
   }
 
-  void prepare(std::int64_t images, std::int64_t pixels, Workspace& workspace) const {
-    auto const count = static_cast<std::size_t>(images);
-    workspace.pixels_ = pixels;
-    workspace.rsmi_.assign(count, 0.0);
+  template <class X>
+  void prepare(ImageBatch<X> const& x, Workspace& workspace) const {
+    auto const count = static_cast<std::size_t>(x.images);
+    std::int64_t const pixels = x.pixels();
+    workspace.extents_ = detail::extents(x);
     workspace.diagnostics_.assign(count, Diagnostics{});
+    workspace.rsmi_.assign(count, 0.0);
     workspace.moments_.resize(pixels == 0 ? 0 : count * moment_count());
     workspace.drsmi_dmoments_.resize(workspace.moments_.size());
     workspace.alpha_.resize(pixels == 0 ? 0 : count * unknown_count());
@@ -348,17 +365,18 @@ private:
       auto const index = static_cast<std::size_t>(image);
       double* const gradient = &workspace.drsmi_dmoments_[index * moment_count()];
       double* const alpha = &workspace.alpha_[index * unknown_count()];
+      double* const moments = &workspace.moments_[index * moment_count()];
       Diagnostics const& found = workspace.diagnostics_[index];
       if (found.x_nan + found.y_nan > 0) {
         double const nan = std::numeric_limits<double>::quiet_NaN();
         workspace.rsmi_[index] = nan;
+        std::fill(moments, moments + moment_count(), nan);
         std::fill(gradient, gradient + moment_count(), nan);
         std::fill(alpha, alpha + unknown_count(), nan);
         return;
       }
       SolveScratch const scratch =
         SolveScratch::in(workspace.solve_.data() + scratch_size * static_cast<std::size_t>(thread), tables);
-      double const* const moments = &workspace.moments_[index * moment_count()];
       workspace.rsmi_[index] = instructions_ == Instructions::avx2
                                  ? solve_avx2(tables, moments, scratch, gradient)
                                  : solve(SerialTeam{}, tables, moments, scratch, gradient);

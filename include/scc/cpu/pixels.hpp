@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "../diagnostics.hpp"
@@ -46,19 +47,33 @@ inline bool is_nan(double value) {
   return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
 }
 
-/// The map from pixel values to t in [-1, 1].
+/// The map from the values of pixels of one type to t in [-1, 1].
 template <class Real>
 struct DomainMap {
-  Real lowest, highest;  ///< Options::domain_min, domain_max
+  Real lowest, highest;  ///< Ends of the domain, as a pixel of this type can express them
   Real center, scale;    ///< t = (value - center) * scale
   Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
 
-  explicit DomainMap(Options const& options)
-      : lowest(static_cast<Real>(options.domain_min)),
-        highest(static_cast<Real>(options.domain_max)),
-        center(static_cast<Real>(0.5 * (options.domain_min + options.domain_max))),
-        scale(static_cast<Real>(2 / (options.domain_max - options.domain_min))),
-        byte_scale(static_cast<Real>((options.domain_max - options.domain_min) / 255)) {}
+  /// The map for pixels of type T, or T const.
+  template <class T>
+  static DomainMap of(Options const& options) {
+    double const width = options.domain_max - options.domain_min;
+    return {end<T>(options.domain_min), end<T>(options.domain_max), static_cast<Real>(options.domain_min + 0.5 * width),
+            static_cast<Real>(2 / width), static_cast<Real>(width / 255)};
+  }
+
+private:
+  // A pixel that holds the end of the domain is inside, even if its type cannot hold that number exactly.
+  template <class T>
+  static Real end(double value) {
+    if constexpr (std::is_same_v<std::remove_const_t<T>, std::uint8_t>) {
+      return static_cast<Real>(value);
+    } else {
+      using Pixel = std::remove_const_t<T>;
+      auto const largest = static_cast<double>(std::numeric_limits<Pixel>::max());
+      return static_cast<Real>(static_cast<Pixel>(std::min(std::max(value, -largest), largest)));
+    }
+  }
 };
 
 /// A block of consecutive pixels of one image. Entries beyond the last pixel are at the centre of the domain.
@@ -131,7 +146,9 @@ SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<R
     Real const raised = finite < domain.lowest ? domain.lowest : finite;
     Real const inside = raised > domain.highest ? domain.highest : raised;
     Flag const outside = inside != finite ? 1 : 0;
-    block.t[k] = (inside - domain.center) * domain.scale;
+    Real const t = (inside - domain.center) * domain.scale;
+    Real const not_below = t < Real(-1) ? Real(-1) : t;
+    block.t[k] = not_below > Real(1) ? Real(1) : not_below;
     block.outside[k] = outside;
     outside_count += outside;
     nan_count += nan ? 1 : 0;
@@ -178,15 +195,16 @@ template <class Real, class X, class Y, class Body>
 Diagnostics for_each_block(Instructions instructions, Options const& options, ImageBatch<X> const& x,
                            ImageBatch<Y> const& y, std::int64_t image, std::int64_t start, std::int64_t count,
                            Body const& body) {
-  DomainMap<Real> const domain(options);
+  DomainMap<Real> const x_domain = DomainMap<Real>::template of<X>(options);
+  DomainMap<Real> const y_domain = DomainMap<Real>::template of<Y>(options);
   PixelRuns<X> const x_pixels(x, image);
   PixelRuns<Y> const y_pixels(y, image);
   PixelBlock<Real> x_block, y_block;
   Diagnostics found;
   for (std::int64_t offset = 0; offset < count; offset += block_size) {
     std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
-    load_block(instructions, x_pixels, domain, start + offset, length, x_block);
-    load_block(instructions, y_pixels, domain, start + offset, length, y_block);
+    load_block(instructions, x_pixels, x_domain, start + offset, length, x_block);
+    load_block(instructions, y_pixels, y_domain, start + offset, length, y_block);
     found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
     body(x_block, y_block, start + offset, static_cast<int>(length));
   }
@@ -197,12 +215,14 @@ Diagnostics for_each_block(Instructions instructions, Options const& options, Im
 template <class Real, class G>
 void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t count, Real const* gradient,
                     typename PixelBlock<Real>::Flag const* outside, bool accumulate) {
+  // A double buffer keeps its digits and its range whatever the pixels are.
+  using Sum = std::conditional_t<std::is_same_v<G, double>, double, Real>;
   pixels.for_each(start, count, [&](G* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
     auto const write = [&](std::int64_t stride) {
       for (std::int64_t k = 0; k < length; ++k) {
         Real const value = outside[offset + k] != 0 ? Real(0) : gradient[offset + k];
         G& target = first[k * stride];
-        target = static_cast<G>(accumulate ? static_cast<Real>(target) + value : value);
+        target = static_cast<G>(accumulate ? static_cast<Sum>(target) + static_cast<Sum>(value) : value);
       }
     };
     step == 1 ? write(1) : write(step);

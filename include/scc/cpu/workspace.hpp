@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -57,8 +58,8 @@ private:
     }
   }
 
-  std::shared_ptr<Plan const> plan_;  // whose forward pass filled this; null before the first
-  std::int64_t pixels_ = 0;           // per image
+  std::shared_ptr<Plan const> plan_;       // whose forward pass filled this; null before the first
+  std::array<std::int64_t, 4> extents_{};  // of the batch
   std::vector<double> rsmi_;
   std::vector<Diagnostics> diagnostics_;
   std::vector<double> moments_;         // [images, B, B]

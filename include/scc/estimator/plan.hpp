@@ -41,6 +41,7 @@ public:
   /// @throws std::invalid_argument as above, and if the size is out of range or given for Basis::automatic.
   Plan(Options const& options, int degree_or_bins) : options_(options) {
     validate(options_);
+    require_resolvable_kernels();
     require_ridge_above_rounding();
     compress();
     use_basis(degree_or_bins == 0 ? choose_basis() : basis_of_size(degree_or_bins));
@@ -68,8 +69,17 @@ public:
   /// Number of unknowns of the compressed system, at most n^2.
   int unknowns() const { return static_cast<int>(unknown_i_.size()); }
 
-  /// Estimated largest error on the domain of the products k_p k_p' in the basis.
+  /// Estimated error of the kernels in the basis, relative to their largest product: of one product k_p k_p' in splines,
+  /// of products of two, one in x and one in y, in polynomials of limited total degree.
   double basis_error() const { return basis_error_; }
+
+  /// Whether basis_error() is small enough for Options::tolerance, whatever the pixels. If not, which happens with narrow
+  /// kernels, images of few colours may miss the tolerance; natural images average most of the error out.
+  bool reaches_tolerance() const {
+    return basis_ == Basis::chebyshev
+             ? basis_error_ <= chebyshev_goal()
+             : basis_error_ * std::max(1.0, std::sqrt(1e-3 / options_.lambda)) <= options_.tolerance;
+  }
 
   /// Largest product of two kernel functions on the domain, the scale of the rounding errors of H.
   double largest_product() const { return largest_product_; }
@@ -111,6 +121,14 @@ private:
   /// Pixel value at t in [-1, 1].
   double pixel_value(double t) const {
     return 0.5 * (options_.domain_min + options_.domain_max) + 0.5 * (options_.domain_max - options_.domain_min) * t;
+  }
+
+  // Kernels narrower than the intervals of the largest histogram would fall between the points where they are sampled.
+  void require_resolvable_kernels() const {
+    double const narrowest = (options_.domain_max - options_.domain_min) / spline_histogram::max_intervals;
+    if (options_.kernel == Kernel::gaussian && options_.bandwidth < narrowest) {
+      detail::reject_option("bandwidth", options_.bandwidth, "at least 1/512 of the domain's width");
+    }
   }
 
   // H holds products of four kernel functions. Where one unit in the last place of the largest reaches the ridge, no
@@ -239,9 +257,9 @@ private:
     Candidate const chosen = cheapest_basis();
     if (!(chosen.error <= largest_basis_error)) {
       detail::reject_option("bandwidth", options_.bandwidth,
-                            chosen.basis == Basis::chebyshev
-                              ? "larger for Basis::chebyshev: no degree in reach represents these kernels"
-                              : "larger: no basis in reach represents these kernels on this domain");
+                            options_.basis == Basis::automatic
+                              ? "larger: no basis in reach represents these kernels on this domain"
+                              : "larger for this basis: no size in reach represents these kernels on this domain");
     }
     return chosen;
   }
@@ -261,12 +279,17 @@ private:
     return splines.error > options_.tolerance && polynomials.error < splines.error ? polynomials : splines;
   }
 
-  // The smallest degree that reaches the tolerance, or the largest. The smaller the ridge, the larger alpha, and with it
-  // the effect of an error of H; coefficients are good to about 1e-12.
+  // The effect of an error of H grows with H, and with alpha, which a small ridge leaves large. Coefficients are good to
+  // about 1e-12.
+  double chebyshev_goal() const {
+    double const ridge = std::min(1.0, options_.lambda / Options{}.lambda);
+    return std::max(chebyshev_share * options_.tolerance * ridge / std::max(1.0, largest_product_), 1e-12);
+  }
+
+  // The smallest degree that reaches the tolerance, or the largest.
   Candidate smallest_chebyshev() const {
     std::vector<double> const error = chebyshev_errors();
-    double const goal =
-      std::max(chebyshev_share * options_.tolerance * std::min(1.0, options_.lambda / Options{}.lambda), 1e-12);
+    double const goal = chebyshev_goal();
     int degree = 1;
     while (degree < chebyshev::max_degree && error[static_cast<std::size_t>(degree)] > goal) {
       ++degree;
@@ -316,7 +339,7 @@ private:
     }
     std::vector<double> error = chebyshev::truncation_error(envelope);
     for (double& value : error) {
-      value = largest > 0 ? value / largest : 0;  // relative to one factor of the product
+      value = largest > 0 ? value / (largest * largest) : 0;
     }
     return error;
   }
@@ -326,7 +349,7 @@ private:
     KernelGrid const grid(options_);
     spline_histogram::LeastSquares const splines(intervals);
     std::vector<double> samples(splines.nodes().size()), coefficients(samples.size());
-    double worst = 0;
+    double largest = 0, worst = 0;
     for (int p = 0; p < grid.size(); ++p) {
       auto const square = [&](double t) {
         double const value = grid.value(p, pixel_value(t));
@@ -338,10 +361,11 @@ private:
       splines.fit(samples.data(), coefficients.data());
       for (int k = 0; k <= 4 * intervals; ++k) {
         double const t = std::min(0.5 * k / intervals - 1, 1.0);
+        largest = std::max(largest, square(t));
         worst = std::max(worst, std::abs(splines.value(coefficients.data(), t) - square(t)));
       }
     }
-    return worst;
+    return largest > 0 ? worst / largest : 0;
   }
 
   // Coefficients in the basis of `count` functions of t, function(i, t), and of their products.
@@ -401,8 +425,8 @@ private:
   static constexpr double largest_basis_error = 1e-3;
   // The largest histogram no longer fits the cache, and is left to those who ask for more than float pixels carry.
   static constexpr double bins_out_of_cache_below = 1e-7;
-  // Beyond this degree the histogram costs less per pixel.
-  static constexpr int cheap_degree = 36;
+  // Beyond this degree the histogram costs less, on all but small images.
+  static constexpr int cheap_degree = 44;
 
   Options options_;
   Basis basis_ = Basis::chebyshev;
