@@ -24,9 +24,9 @@
 #endif
 
 /// Unrolls the short loop that follows, of at most 16 steps, whatever the optimisation level: its arrays are registers.
-#if defined(__clang__) || defined(__CUDACC__)
+#if defined(__clang__) || defined(__CUDA_ARCH__)
 #define SCC_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && !defined(__CUDACC__)
 #define SCC_UNROLL _Pragma("GCC unroll 16")
 #else
 #define SCC_UNROLL

@@ -71,7 +71,7 @@ public:
     // A workspace whose forward pass failed half-way must not look as if it had succeeded.
     workspace.plan_.reset();
     prepare(x, workspace);
-    if (x.images > 0 && x.pixels() > 0) {
+    if (!workspace.rsmi_.empty()) {
       if (plan_->basis() == Basis::histogram) {
         histogram_moments(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace);
       } else if (uses_double<X, Y>()) {
@@ -86,7 +86,7 @@ public:
     for (double const rsmi : workspace.rsmi_) {
       sum += rsmi;
     }
-    return x.images == 0 || x.pixels() == 0 ? 0.0 : -sum / static_cast<double>(x.images);
+    return workspace.rsmi_.empty() ? 0.0 : -sum / static_cast<double>(x.images);
   }
 
   /// dloss_dy = grad_loss dL/dy, where L and the moments are those of the workspace's last forward pass with the same x
@@ -159,14 +159,10 @@ public:
   ///
   /// @param workspace  Filled by forward() of this loss.
   /// @param image      Which image, 0 <= image < images.
-  /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image, or it has no
-  ///         pixels.
+  /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image.
   Statistics statistics(Workspace const& workspace, std::int64_t image) const {
     require_filled(workspace);
     workspace.require_image(image);
-    if (workspace.moments_.empty()) {
-      throw std::invalid_argument("scc: the images of the workspace have no pixels, so no statistics");
-    }
     auto const index = static_cast<std::size_t>(image);
     return statistics_in_original_kernels(*plan_, workspace.moments_.data() + index * moment_count(),
                                           workspace.alpha_.data() + index * unknown_count(), workspace.rsmi_[index]);
@@ -236,14 +232,13 @@ private:
 
   template <class X>
   void prepare(ImageBatch<X> const& x, Workspace& workspace) const {
-    auto const count = static_cast<std::size_t>(x.images);
-    std::int64_t const pixels = x.pixels();
+    auto const count = static_cast<std::size_t>(x.pixels() == 0 ? 0 : x.images);
     workspace.extents_ = detail::extents(x);
     workspace.diagnostics_.assign(count, Diagnostics{});
     workspace.rsmi_.assign(count, 0.0);
-    workspace.moments_.resize(pixels == 0 ? 0 : count * moment_count());
-    workspace.drsmi_dmoments_.resize(workspace.moments_.size());
-    workspace.alpha_.resize(pixels == 0 ? 0 : count * unknown_count());
+    workspace.moments_.resize(count * moment_count());
+    workspace.drsmi_dmoments_.resize(count * moment_count());
+    workspace.alpha_.resize(count * unknown_count());
   }
 
   template <class Real, class X, class Y>

@@ -27,8 +27,8 @@ class Loss;
 /// after that any number of threads may read it.
 class Workspace {
 public:
-  /// rSMI of each image of the last forward pass, [images]; NaN for an image that held a NaN pixel or whose system could
-  /// not be solved.
+  /// rSMI of each image of the last forward pass, [images], or none if the images had no pixels; NaN for an image that
+  /// held a NaN pixel or whose system could not be solved.
   std::vector<double> const& rsmi() const { return rsmi_; }
 
   /// Counts of odd pixels in the last forward pass, over all images.
