@@ -22,7 +22,9 @@ std::string size_text(Image const& image) {
 std::string basis_text(scc::cpu::Loss const& loss) {
   auto const& plan = loss.plan();
   return std::string(plan.basis() == scc::Basis::chebyshev ? "chebyshev" : "histogram") + ", " +
-         std::to_string(plan.terms()) + " terms (" + std::to_string(plan.basis_size()) + " per axis)";
+         std::to_string(plan.terms()) + " terms (" + std::to_string(plan.basis_size()) + " per axis)" +
+         (plan.reaches_tolerance() ? ""
+                                   : "; pictures of few colours may miss the tolerance, as the kernels are narrow");
 }
 
 std::string rsmi_text(double rsmi) {
