@@ -4,8 +4,6 @@
 /// @file
 /// What bad input gets: an error that says what is wrong, or a result that cannot be mistaken for a good one.
 
-#include <scc/scc.hpp>
-
 #include <algorithm>
 #include <array>
 #include <climits>
@@ -16,6 +14,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <scc/scc.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -53,28 +52,55 @@ std::vector<Field> fields() {
   std::string const moderate = "finite, at most 1e100 in size";
   std::vector<double> const not_moderate{nan_value, infinity, -infinity, above(1e100), below(-1e100)};
   return {
-    {"kernel", [](Options& o, double v) { o.kernel = static_cast<scc::Kernel>(static_cast<int>(v)); },
-     "gaussian or reciprocal_gaussian", {-1, 2}, {0, 1}},
-    {"bandwidth", [](Options& o, double v) { o.bandwidth = v; }, "in [1e-100, 1e100]",
-     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)}, {1e-100, 1e100}},
-    {"centers_per_axis", [](Options& o, double v) { o.centers_per_axis = static_cast<int>(v); }, "in [2, 32]",
-     {1, 33, 0, -1, INT_MIN, INT_MAX}, {2, 32}},
+    {"kernel",
+     [](Options& o, double v) { o.kernel = static_cast<scc::Kernel>(static_cast<int>(v)); },
+     "gaussian or reciprocal_gaussian",
+     {-1, 2},
+     {0, 1}},
+    {"bandwidth",
+     [](Options& o, double v) { o.bandwidth = v; },
+     "in [1e-100, 1e100]",
+     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)},
+     {1e-100, 1e100}},
+    {"centers_per_axis",
+     [](Options& o, double v) { o.centers_per_axis = static_cast<int>(v); },
+     "in [2, 32]",
+     {1, 33, 0, -1, INT_MIN, INT_MAX},
+     {2, 32}},
     {"center_min", [](Options& o, double v) { o.center_min = v; }, moderate, not_moderate, {-1e100, below(1)}},
     {"center_max", [](Options& o, double v) { o.center_max = v; }, moderate, not_moderate, {above(-1), 1e100}},
-    {"center_max", [](Options& o, double v) { o.center_max = v; }, "greater than center_min", {-1, below(-1), -2},
+    {"center_max",
+     [](Options& o, double v) { o.center_max = v; },
+     "greater than center_min",
+     {-1, below(-1), -2},
      {above(-1)}},
-    {"beta", [](Options& o, double v) { o.beta = v; }, "in [0, 1)",
-     {nan_value, infinity, -infinity, 1, 2, -1, below(0)}, {0, -0.0, below(1)}},
-    {"lambda", [](Options& o, double v) { o.lambda = v; }, "in [1e-100, 1e100]",
-     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)}, {1e-100, 1e100}},
+    {"beta",
+     [](Options& o, double v) { o.beta = v; },
+     "in [0, 1)",
+     {nan_value, infinity, -infinity, 1, 2, -1, below(0)},
+     {0, -0.0, below(1)}},
+    {"lambda",
+     [](Options& o, double v) { o.lambda = v; },
+     "in [1e-100, 1e100]",
+     {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)},
+     {1e-100, 1e100}},
     {"domain_min", [](Options& o, double v) { o.domain_min = v; }, moderate, not_moderate, {-1e100, below(1)}},
     {"domain_max", [](Options& o, double v) { o.domain_max = v; }, moderate, not_moderate, {above(-1), 1e100}},
-    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, "greater than domain_min", {-1, below(-1), -2},
+    {"domain_max",
+     [](Options& o, double v) { o.domain_max = v; },
+     "greater than domain_min",
+     {-1, below(-1), -2},
      {above(-1)}},
-    {"basis", [](Options& o, double v) { o.basis = static_cast<scc::Basis>(static_cast<int>(v)); },
-     "automatic, chebyshev or histogram", {-1, 3}, {0, 1, 2}},
-    {"tolerance", [](Options& o, double v) { o.tolerance = v; }, "in [1e-12, 1e-2]",
-     {nan_value, infinity, -infinity, 0, -1, 1, below(1e-12), above(1e-2)}, {1e-12, 1e-2}},
+    {"basis",
+     [](Options& o, double v) { o.basis = static_cast<scc::Basis>(static_cast<int>(v)); },
+     "automatic, chebyshev or histogram",
+     {-1, 3},
+     {0, 1, 2}},
+    {"tolerance",
+     [](Options& o, double v) { o.tolerance = v; },
+     "in [1e-12, 1e-2]",
+     {nan_value, infinity, -infinity, 0, -1, 1, below(1e-12), above(1e-2)},
+     {1e-12, 1e-2}},
   };
 }
 
@@ -128,8 +154,8 @@ std::vector<Call> backward_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y
 }
 
 template <class X, class Y, class GX, class GY>
-std::vector<Call> all_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace,
-                            ImageBatch<GX> dx, ImageBatch<GY> dy, GradientMode mode = GradientMode::overwrite) {
+std::vector<Call> all_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, ImageBatch<GX> dx,
+                            ImageBatch<GY> dy, GradientMode mode = GradientMode::overwrite) {
   std::vector<Call> calls = backward_calls(loss, x, y, workspace, dx, dy, mode);
   calls.push_back({"forward", [=, &loss, &workspace] { loss.forward(x, y, workspace); }});
   calls.push_back(
@@ -157,7 +183,8 @@ void require_refused_gradient(Scene& scene, ImageBatch<float> dx, ImageBatch<flo
                               std::vector<std::string> const& calls, std::vector<std::string> const& parts) {
   std::vector<double> const rsmi = scene.workspace.rsmi();
   for (auto const mode : {GradientMode::overwrite, GradientMode::accumulate}) {
-    for (auto const& call : all_calls(scene.loss, scene.x.view(), scene.y.view(), scene.workspace, dx, dy, mode)) {
+    // Not the images of the workspace, so that another forward pass would show.
+    for (auto const& call : all_calls(scene.loss, scene.x.view(), scene.x.view(), scene.workspace, dx, dy, mode)) {
       INFO(call.name);
       if (std::find(calls.begin(), calls.end(), call.name) == calls.end()) {
         continue;
@@ -313,9 +340,14 @@ TEST_CASE("extents and strides beyond all memory are refused before they overflo
     // Stride 0 everywhere: the number of pixels alone is too large.
     return ImageBatch<float>{scene.x.pixels.data(), extents[0], extents[1], extents[2], extents[3], 0, 0, 0, 0};
   };
-  for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{
-         {half, half, 1, 1}, {1, 1, half, half}, {half, 1, 1, half}, {most, 1, 1, 1}, {1, most, 2, 1}, {2, 1, 1, most},
-         {most, most, most, most}, {1 << 20, 1 << 20, 1 << 17, 1}}) {
+  for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{{half, half, 1, 1},
+                                                                      {1, 1, half, half},
+                                                                      {half, 1, 1, half},
+                                                                      {most, 1, 1, 1},
+                                                                      {1, most, 2, 1},
+                                                                      {2, 1, 1, most},
+                                                                      {most, most, most, most},
+                                                                      {1 << 20, 1 << 20, 1 << 17, 1}}) {
     auto const view = unlikely(extents);
     require_refused(scene, view, view, {"x is larger than any memory"});
     require_refused(scene, scene.x.view(), view, {"y is larger than any memory"});
@@ -350,8 +382,8 @@ TEST_CASE("gradients of another shape are refused, both named") {
     ImageBatch<float> gradient = scene.dx.view();
     extent(gradient, axis) -= 1;
     std::ostringstream text;
-    text << " is [" << gradient.images << ", " << gradient.channels << ", " << gradient.height << ", "
-         << gradient.width << "]";
+    text << " is [" << gradient.images << ", " << gradient.channels << ", " << gradient.height << ", " << gradient.width
+         << "]";
     require_refused_gradient(scene, gradient, scene.dy.view(), writes_dx,
                              {"x is [2, 3, 4, 5]", "dloss_dx" + text.str()});
     require_refused_gradient(scene, scene.dx.view(), gradient, writes_dy,
@@ -378,8 +410,8 @@ TEST_CASE("gradients whose elements share memory are refused") {
     for (std::int64_t const sign : {1, -1}) {
       gradient = scene.dx.view();
       stride(gradient, axis) = sign * (dense[axis] - 1);
-      refuse(gradient, "a stride is " + std::to_string(dense[axis] - 1) + ", needs at least " +
-                         std::to_string(dense[axis]));
+      refuse(gradient,
+             "a stride is " + std::to_string(dense[axis] - 1) + ", needs at least " + std::to_string(dense[axis]));
     }
   }
   // Two extents along the same elements.
@@ -445,8 +477,8 @@ TEST_CASE("a batch without images or pixels has loss 0, and nothing is written")
         extents[axis] = 0;
         INFO("extent " << axis << " is 0, data is " << (null ? "null" : "not null"));
         std::array<float, 4> memory{canary, canary, canary, canary};
-        auto const view = ImageBatch<float>::contiguous(null ? nullptr : memory.data(), extents[0], extents[1],
-                                                        extents[2], extents[3]);
+        auto const view =
+          ImageBatch<float>::contiguous(null ? nullptr : memory.data(), extents[0], extents[1], extents[2], extents[3]);
         Workspace workspace;
         // What an earlier batch left must not shine through.
         Batch<float> const earlier({3, 1, 2, 2}, random_values(12, 6));
@@ -470,29 +502,44 @@ TEST_CASE("a batch without images or pixels has loss 0, and nothing is written")
         }
       }
     }
-    CHECK(same_bits(loss.forward(ImageBatch<double>{}, ImageBatch<std::uint8_t>{}, *std::make_unique<Workspace>()), 0.0));
+    CHECK(
+      same_bits(loss.forward(ImageBatch<double>{}, ImageBatch<std::uint8_t>{}, *std::make_unique<Workspace>()), 0.0));
   }
 }
 
-TEST_CASE("an empty batch may have extents that nothing else could have") {
+TEST_CASE("an empty batch may have any strides, but no extents beyond all memory") {
   Loss const loss(both_bases()[0].options);
-  std::int64_t const large = std::int64_t{1} << 40;
+  std::int64_t const large = std::int64_t{1} << 40, most = std::numeric_limits<std::int64_t>::max();
   for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{
-         {0, large, large, 1}, {1, large, large, 0}, {0, large, large, large}, {0, 3, large, 5}}) {
-    ImageBatch<float> const view{nullptr, extents[0], extents[1], extents[2], extents[3], large, large, large, large};
-    Workspace workspace;
-    CHECK(same_bits(loss.forward(view, view, workspace), 0.0));
-    CHECK_NOTHROW(loss.backward(view, view, workspace, 1.0, view));
+         {0, 3, 4, 5}, {2, 3, 0, 5}, {0, large, 4, 5}, {2, 3, large, 0}, {0, 1, large, 1 << 15}}) {
+    for (std::int64_t const step : {most, -most, std::numeric_limits<std::int64_t>::min(), std::int64_t{0}}) {
+      INFO("[" << extents[0] << ", " << extents[1] << ", " << extents[2] << ", " << extents[3] << "], strides "
+               << step);
+      ImageBatch<float> const view{nullptr, extents[0], extents[1], extents[2], extents[3], step, step, step, step};
+      Workspace workspace;
+      CHECK(same_bits(loss.forward(view, view, workspace), 0.0));
+      for (auto const& call : all_calls(loss, view, view, workspace, view, view)) {
+        INFO(call.name);
+        CHECK_NOTHROW(call.run());
+      }
+    }
+  }
+  Scene scene;
+  for (auto const& extents : std::vector<std::array<std::int64_t, 4>>{
+         {0, large, large, 1}, {1, large, large, 0}, {0, large, large, large}, {2, most, 0, most}}) {
+    for (auto const& view :
+         {ImageBatch<float>::contiguous(nullptr, extents[0], extents[1], extents[2], extents[3]),
+          ImageBatch<float>::channels_last(nullptr, extents[0], extents[1], extents[2], extents[3])}) {
+      require_refused(scene, view, view, {"x is larger than any memory"});
+    }
   }
 }
 
 TEST_CASE("an image that the workspace does not hold is refused") {
   Scene const scene;
-  for (std::int64_t const image :
-       {std::int64_t{-1}, std::int64_t{2}, std::numeric_limits<std::int64_t>::min(),
-        std::numeric_limits<std::int64_t>::max()}) {
-    std::string const expected =
-      "image " + std::to_string(image) + " was asked for, but the workspace holds 2 images";
+  for (std::int64_t const image : {std::int64_t{-1}, std::int64_t{2}, std::numeric_limits<std::int64_t>::min(),
+                                   std::numeric_limits<std::int64_t>::max()}) {
+    std::string const expected = "image " + std::to_string(image) + " was asked for, but the workspace holds 2 images";
     CHECK_THAT(message_of([&] { scene.loss.statistics(scene.workspace, image); }), contains(expected));
     CHECK_THAT(message_of([&] { static_cast<void>(scene.workspace.diagnostics(image)); }), contains(expected));
   }
@@ -500,7 +547,9 @@ TEST_CASE("an image that the workspace does not hold is refused") {
 }
 
 TEST_CASE("the reference refuses pixels that are not pairs") {
-  CHECK_THAT(message_of([] { scc::reference_statistics({}, {0.1, 0.2}, {0.1}); }),
+  CHECK_THAT(message_of([] {
+               scc::reference_statistics({}, {0.1, 0.2}, {0.1});
+             }),
              contains("x has 2 pixels and y has 1"));
   CHECK_THAT(message_of([] { scc::reference_statistics({}, {}, {}); }), contains("x has 0 pixels and y has 0"));
 }
@@ -533,11 +582,11 @@ struct OddPixels {
     std::vector<double> const values{1 + step, -1 - step, 1.25, -3, 255, infinity, -infinity};
     std::size_t const image = shape.size() / 2;
     for (std::size_t k = 0; k < values.size(); ++k) {
-      put(x, x_clamped, x_outside, 17 * k + 3, values[k]);           // 7 in the first image
-      put(y, y_clamped, y_outside, 13 * k + 3, values[k]);           // 7, one of them at an x that is outside
-      put(y, y_clamped, y_outside, image + 29 * k + 1, values[k]);   // 7 in the second
+      put(x, x_clamped, x_outside, 17 * k + 3, values[k]);          // 7 in the first image
+      put(y, y_clamped, y_outside, 13 * k + 3, values[k]);          // 7, one of them at an x that is outside
+      put(y, y_clamped, y_outside, image + 29 * k + 1, values[k]);  // 7 in the second
     }
-    put(x, x_clamped, x_outside, shape.size() - 1, -2);              // 1 in the second, its very last pixel
+    put(x, x_clamped, x_outside, shape.size() - 1, -2);  // 1 in the second, its very last pixel
   }
 
   static void put(Batch<T>& batch, Batch<T>& clamped, std::vector<bool>& outside, std::size_t at, double value) {
@@ -625,7 +674,8 @@ TEMPLATE_TEST_CASE("adding no gradient leaves every bit of what was there", "", 
 }
 
 TEST_CASE("pixels at the ends of the domain are inside, on domains whose ends are not short binary numbers") {
-  for (auto const& ends : std::vector<std::array<double, 2>>{{0.1, 0.7}, {-0.3, 1.1}, {0, 1}, {1e-3, 3.3}, {100, 255}}) {
+  for (auto const& ends :
+       std::vector<std::array<double, 2>>{{0.1, 0.7}, {-0.3, 1.1}, {0, 1}, {1e-3, 3.3}, {100, 255}}) {
     for (auto const& setup : both_bases()) {
       Options options = setup.options;
       options.center_min = options.domain_min = ends[0];
@@ -741,10 +791,13 @@ TEST_CASE("NaNs of either sign and any payload are NaNs") {
     Loss const loss(setup.options);
     for (float const nan : nans) {
       Batch<float> x(shape, 0.5F);
+      Batch<float> const y(shape, 0.5F);
       Batch<double> const wide_y(shape, 0.5);
       x.pixels[4] = nan;
       Workspace workspace;
-      CHECK(std::isnan(loss.forward(x.view(), x.view(), workspace)));
+      CHECK(std::isnan(loss.forward(x.view(), y.view(), workspace)));
+      CHECK(workspace.diagnostics().x_nan == 1);
+      CHECK(workspace.diagnostics().x_outside == 0);
       CHECK(std::isnan(loss.forward(x.view(), wide_y.view(), workspace)));
       CHECK(workspace.diagnostics().x_nan == 1);
       CHECK(workspace.diagnostics().x_outside == 0);
@@ -753,8 +806,16 @@ TEST_CASE("NaNs of either sign and any payload are NaNs") {
 }
 
 TEST_CASE("uint8 pixels span the domain from 0 to 255 and are never outside it") {
-  for (auto const& ends : std::vector<std::array<double, 2>>{
-         {0.1, 0.7}, {-1, 1}, {0, 1}, {0, 255}, {-0.3, 1.1}, {1e-3, 3.3}, {0.2, 0.3}, {-0.7, -0.1}, {100, 100.1}, {1e-9, 1.7e-9}}) {
+  for (auto const& ends : std::vector<std::array<double, 2>>{{0.1, 0.7},
+                                                             {-1, 1},
+                                                             {0, 1},
+                                                             {0, 255},
+                                                             {-0.3, 1.1},
+                                                             {1e-3, 3.3},
+                                                             {0.2, 0.3},
+                                                             {-0.7, -0.1},
+                                                             {100, 100.1},
+                                                             {1e-9, 1.7e-9}}) {
     for (auto const& setup : both_bases()) {
       Options options = setup.options;
       options.center_min = options.domain_min = ends[0];
