@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <scc/scc.hpp>
 #include <sstream>
 #include <string>
@@ -50,6 +49,7 @@ struct Field {
 
 std::vector<Field> fields() {
   std::string const moderate = "finite, at most 1e100 in size";
+  std::string const wide = "greater than domain_min, by at least 1e-12 of their size and 1e-100";
   std::vector<double> const not_moderate{nan_value, infinity, -infinity, above(1e100), below(-1e100)};
   return {
     {"kernel",
@@ -84,13 +84,17 @@ std::vector<Field> fields() {
      "in [1e-100, 1e100]",
      {nan_value, infinity, -infinity, 0, -0.0, -1, below(1e-100), above(1e100)},
      {1e-100, 1e100}},
-    {"domain_min", [](Options& o, double v) { o.domain_min = v; }, moderate, not_moderate, {-1e100, below(1)}},
-    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, moderate, not_moderate, {above(-1), 1e100}},
+    {"domain_min", [](Options& o, double v) { o.domain_min = v; }, moderate, not_moderate, {-1e100, 1 - 2e-12}},
+    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, moderate, not_moderate, {-1 + 2e-12, 1e100}},
+    {"domain_max", [](Options& o, double v) { o.domain_max = v; }, wide, {-1, -1 + 9e-13, -2}, {-1 + 2e-12}},
     {"domain_max",
-     [](Options& o, double v) { o.domain_max = v; },
-     "greater than domain_min",
-     {-1, below(-1), -2},
-     {above(-1)}},
+     [](Options& o, double v) {
+       o.domain_min = 0;
+       o.domain_max = v;
+     },
+     wide,
+     {0, below(1e-100), -1},
+     {1e-100}},
     {"basis",
      [](Options& o, double v) { o.basis = static_cast<scc::Basis>(static_cast<int>(v)); },
      "automatic, chebyshev or histogram",
@@ -256,9 +260,13 @@ TEST_CASE("kernels that no arithmetic or basis in reach can represent are refuse
   narrow.bandwidth = 0.001;
   for (auto const basis : {scc::Basis::automatic, scc::Basis::histogram, scc::Basis::chebyshev}) {
     narrow.basis = basis;
-    CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("scc::Options::bandwidth is 0.001"));
-    CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("must be larger"));
+    CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("scc::Options::bandwidth is 0.001, must be at least"));
   }
+  narrow.bandwidth = 0.02;
+  narrow.basis = scc::Basis::chebyshev;
+  CHECK_THAT(message_of([&] { Loss loss(narrow); }), contains("scc::Options::bandwidth is 0.02, must be larger"));
+  narrow.basis = scc::Basis::automatic;
+  CHECK_NOTHROW(Loss(narrow));
 }
 
 TEST_CASE("the size of a basis that is given by hand must be in its range") {
@@ -455,16 +463,26 @@ TEST_CASE("a backward pass needs a workspace that the same loss filled with a ba
   refuse_scene(workspace, "the forward pass of another loss");
   CHECK_THAT(message_of([&] { scene.loss.statistics(workspace, 0); }), contains("the forward pass of another loss"));
 
-  // Fewer images, more images, fewer pixels and more pixels than those of the forward pass.
-  for (Shape const& filled : {Shape{1, 3, 4, 5}, Shape{3, 3, 4, 5}, Shape{2, 3, 4, 4}, Shape{2, 3, 5, 5}}) {
+  // Fewer and more images, fewer and more pixels, as many pixels in another shape, and none.
+  for (Shape const& filled : {Shape{1, 3, 4, 5}, Shape{3, 3, 4, 5}, Shape{2, 3, 4, 4}, Shape{2, 3, 5, 5},
+                              Shape{2, 3, 5, 4}, Shape{2, 5, 4, 3}, Shape{2, 3, 0, 5}, Shape{0, 3, 4, 5}}) {
     Batch<float> const pixels(filled, random_values(filled.size(), 5));
     scene.loss.forward(pixels.view(), pixels.view(), workspace);
-    refuse_scene(workspace, "the workspace holds " + std::to_string(filled.images) + " images of " +
-                              std::to_string(filled.pixels()) + " pixels but x is [2, 3, 4, 5]");
+    std::ostringstream text;
+    text << "the workspace was filled by a batch of [" << filled.images << ", " << filled.channels << ", "
+         << filled.height << ", " << filled.width << "] but x is [2, 3, 4, 5]";
+    refuse_scene(workspace, text.str());
   }
-  Batch<float> const empty({2, 3, 0, 5});
-  scene.loss.forward(empty.view(), empty.view(), workspace);
-  refuse_scene(workspace, "the workspace holds 2 images of 0 pixels but x is [2, 3, 4, 5]");
+}
+
+TEST_CASE("both gradients in the same memory are refused") {
+  Scene scene;
+  CHECK_THAT(message_of([&] {
+               scene.loss.backward_xy(scene.x.view(), scene.y.view(), scene.workspace, 1.0, scene.dy.view(),
+                                      scene.dy.view());
+             }),
+             contains("dloss_dx and dloss_dy are the same memory"));
+  CHECK(scene.nothing_is_written());
 }
 
 TEST_CASE("a batch without images or pixels has loss 0, and nothing is written") {
@@ -476,34 +494,33 @@ TEST_CASE("a batch without images or pixels has loss 0, and nothing is written")
         std::array<std::int64_t, 4> extents{2, 3, 4, 5};
         extents[axis] = 0;
         INFO("extent " << axis << " is 0, data is " << (null ? "null" : "not null"));
-        std::array<float, 4> memory{canary, canary, canary, canary};
+        std::array<float, 4> memory{canary, canary, canary, canary}, other_memory = memory;
         auto const view =
           ImageBatch<float>::contiguous(null ? nullptr : memory.data(), extents[0], extents[1], extents[2], extents[3]);
+        ImageBatch<float> other_view = view;
+        other_view.data = null ? nullptr : other_memory.data();
         Workspace workspace;
         // What an earlier batch left must not shine through.
         Batch<float> const earlier({3, 1, 2, 2}, random_values(12, 6));
         loss.forward(earlier.view(), earlier.view(), workspace);
 
         CHECK(same_bits(loss.forward(view, view, workspace), 0.0));
-        CHECK(workspace.rsmi() == std::vector<double>(static_cast<std::size_t>(extents[0]), 0.0));
+        CHECK(workspace.rsmi().empty());
         CHECK(workspace.diagnostics().x_outside == 0);
         for (auto const mode : {GradientMode::overwrite, GradientMode::accumulate}) {
-          for (auto const& call : all_calls(loss, view, view, workspace, view, view, mode)) {
+          for (auto const& call : all_calls(loss, view, view, workspace, view, other_view, mode)) {
             INFO(call.name);
             CHECK_NOTHROW(call.run());
           }
           CHECK(same_bits(loss.forward_backward(view, view, workspace, 1.0, view, mode), 0.0));
         }
         CHECK(memory == std::array<float, 4>{canary, canary, canary, canary});
-        if (axis == 0) {
-          CHECK_THAT(message_of([&] { loss.statistics(workspace, 0); }), contains("the workspace holds 0 images"));
-        } else {
-          CHECK_THAT(message_of([&] { loss.statistics(workspace, 0); }), contains("no pixels"));
-        }
+        CHECK(other_memory == memory);
+        CHECK_THAT(message_of([&] { loss.statistics(workspace, 0); }), contains("the workspace holds 0 images"));
       }
     }
-    CHECK(
-      same_bits(loss.forward(ImageBatch<double>{}, ImageBatch<std::uint8_t>{}, *std::make_unique<Workspace>()), 0.0));
+    Workspace workspace;
+    CHECK(same_bits(loss.forward(ImageBatch<double>{}, ImageBatch<std::uint8_t>{}, workspace), 0.0));
   }
 }
 
@@ -673,9 +690,25 @@ TEMPLATE_TEST_CASE("adding no gradient leaves every bit of what was there", "", 
   }
 }
 
-TEST_CASE("pixels at the ends of the domain are inside, on domains whose ends are not short binary numbers") {
+namespace {
+
+/// The next T in the direction, 1 or -1.
+template <class T>
+T beyond(T pixel, double direction) {
+  auto const value = static_cast<double>(pixel);
+  double step = std::max(std::abs(value), 1e-3) * 1e-17;
+  while (same_bits(static_cast<T>(value + direction * step), pixel)) {
+    step *= 2;
+  }
+  return static_cast<T>(value + direction * step);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("pixels at the ends of the domain are inside, even if their type cannot hold these numbers", "",
+                   float, double, Eigen::half, Eigen::bfloat16) {
   for (auto const& ends :
-       std::vector<std::array<double, 2>>{{0.1, 0.7}, {-0.3, 1.1}, {0, 1}, {1e-3, 3.3}, {100, 255}}) {
+       std::vector<std::array<double, 2>>{{0.1, 0.7}, {-0.3, 1.1}, {-0.7, -0.1}, {0.2, 0.3}, {1e-3, 3.3}, {100, 255}}) {
     for (auto const& setup : both_bases()) {
       Options options = setup.options;
       options.center_min = options.domain_min = ends[0];
@@ -683,14 +716,13 @@ TEST_CASE("pixels at the ends of the domain are inside, on domains whose ends ar
       options.bandwidth = (ends[1] - ends[0]) / 2;
       INFO(setup.name << " on [" << ends[0] << ", " << ends[1] << "]");
       Shape const shape{1, 1, 5, 40};
-      Batch<double> x(shape, random_values(shape.size(), 14, ends[0], ends[1]));
-      Batch<double> y(shape, random_values(shape.size(), 15, ends[0], ends[1]));
-      x.pixels[0] = x.pixels[150] = ends[0];
-      y.pixels[0] = y.pixels[151] = ends[1];
-      x.pixels[1] = ends[1];
-      y.pixels[1] = ends[0];
-      x.pixels[2] = below(ends[0]);
-      y.pixels[3] = above(ends[1]);
+      auto const lowest = static_cast<TestType>(ends[0]), highest = static_cast<TestType>(ends[1]);
+      Batch<TestType> x(shape, random_values(shape.size(), 14, ends[0], ends[1]));
+      Batch<TestType> y(shape, random_values(shape.size(), 15, ends[0], ends[1]));
+      x.pixels[0] = x.pixels[150] = y.pixels[1] = lowest;
+      y.pixels[0] = y.pixels[151] = x.pixels[1] = highest;
+      x.pixels[2] = beyond(lowest, -1);
+      y.pixels[3] = beyond(highest, 1);
       Loss const loss(options);
       Workspace workspace;
       Batch<double> dx(shape, double{canary}), dy(shape, double{canary});
@@ -746,7 +778,11 @@ TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, 
     CHECK(same_bits(workspace.rsmi()[0], workspace_of_good.rsmi()[0]));
     for (std::size_t n = 1; n < 4; ++n) {
       CHECK(std::isnan(workspace.rsmi()[n]));
-      CHECK(std::isnan(loss.statistics(workspace, static_cast<std::int64_t>(n)).rsmi));
+      scc::Statistics const statistics = loss.statistics(workspace, static_cast<std::int64_t>(n));
+      CHECK(std::isnan(statistics.rsmi));
+      CHECK(statistics.h.array().isNaN().all());
+      CHECK(statistics.H.array().isNaN().all());
+      CHECK(statistics.alpha.array().isNaN().all());
     }
 
     std::array<std::array<std::int64_t, 3>, 4> const expected{{{0, 0, 0}, {1, 0, 0}, {0, 2, 0}, {1, 2, 1}}};

@@ -135,7 +135,7 @@ public:
     require_gradient(x, "x", dloss_dx, "dloss_dx");
     require_gradient(y, "y", dloss_dy, "dloss_dy");
     if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data) &&
-        dloss_dx.data != nullptr) {
+        !workspace.rsmi_.empty()) {
       throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
     }
     differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);

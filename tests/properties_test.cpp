@@ -1,0 +1,473 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What must hold for any images, with generated ones, for both kernels in both bases.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <scc/scc.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "support/images.hpp"
+#include "support/layouts.hpp"
+#include "support/setups.hpp"
+
+using namespace scc_test;
+using scc::GradientMode;
+using scc::ImageBatch;
+using scc::cpu::Loss;
+using scc::cpu::Workspace;
+
+namespace {
+
+/// Shapes around the sizes at which the pixel loops change their way: blocks of 128 pixels, chunks of 8192.
+std::vector<Shape> shapes() {
+  return {{1, 1, 1, 1}, {2, 3, 1, 1}, {1, 1, 1, 127}, {3, 1, 128, 1}, {1, 3, 43, 1}, {2, 3, 61, 47}};
+}
+
+/// Large enough for two chunks per image, and for rows, channels and chunks to end in the middle of a block.
+Shape const medium{2, 3, 61, 47};
+
+template <class T>
+struct Pair {
+  Shape shape;
+  Batch<T> x, y;
+
+  Pair(Shape extents, unsigned seed)
+      : shape(extents),
+        x(shape, random_values(shape.size(), seed, -1.05, 1.05)),
+        y(shape, translated(random_values(shape.size(), seed), seed + 1)) {}
+};
+
+/// rSMI and both gradients.
+template <class T>
+struct Results {
+  double loss;
+  std::vector<double> rsmi;
+  std::vector<T> dx, dy;
+};
+
+template <class T, class X, class Y>
+Results<T> evaluate(Loss const& loss, Shape const& shape, ImageBatch<X> x, ImageBatch<Y> y, double grad_loss = 1) {
+  Workspace workspace;
+  Batch<T> dx(shape), dy(shape);
+  double const value = loss.forward(x, y, workspace);
+  loss.backward_xy(x, y, workspace, grad_loss, dx.view(), dy.view());
+  return {value, workspace.rsmi(), dx.pixels, dy.pixels};
+}
+
+template <class T>
+Results<T> evaluate(Loss const& loss, Pair<T> const& pair, double grad_loss = 1) {
+  return evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), grad_loss);
+}
+
+template <class T>
+bool same_bits(Results<T> const& a, Results<T> const& b) {
+  using scc_test::same_bits;
+  return same_bits(a.loss, b.loss) && same_bits(a.rsmi, b.rsmi) && same_bits(a.dx, b.dx) && same_bits(a.dy, b.dy);
+}
+
+double largest_difference(std::vector<double> const& a, std::vector<double> const& b) {
+  double largest = a.size() == b.size() ? 0 : INFINITY;
+  for (std::size_t k = 0; k < std::min(a.size(), b.size()); ++k) {
+    largest = std::max(largest, std::abs(a[k] - b[k]));
+  }
+  return largest;
+}
+
+/// Rounding errors that T may cause in rSMI and, relatively, in a gradient.
+template <class T>
+constexpr double rsmi_rounding = std::is_same_v<T, double> ? 1e-10 : 5e-7;
+template <class T>
+constexpr double gradient_rounding = std::is_same_v<T, double> ? 1e-9 : 2e-5;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the order of the pixels means nothing", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    Loss const loss(setup.options);
+    for (unsigned seed = 0; seed < 3; ++seed) {
+      INFO(setup.name << ", seed " << seed);
+      Pair<TestType> const pair({1, 1, 1, 9001}, 10 * seed);
+      std::vector<std::size_t> order(pair.shape.size());
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      std::mt19937 generator(seed);
+      for (std::size_t k = order.size() - 1; k > 0; --k) {
+        std::swap(order[k], order[generator() % (k + 1)]);
+      }
+      Pair<TestType> permuted = pair;
+      for (std::size_t k = 0; k < order.size(); ++k) {
+        permuted.x.pixels[k] = pair.x.pixels[order[k]];
+        permuted.y.pixels[k] = pair.y.pixels[order[k]];
+      }
+      auto const expected = evaluate(loss, pair), actual = evaluate(loss, permuted);
+      auto gathered = expected;
+      for (std::size_t k = 0; k < order.size(); ++k) {
+        gathered.dx[k] = expected.dx[order[k]];
+        gathered.dy[k] = expected.dy[order[k]];
+      }
+      CHECK(largest_difference(actual.rsmi, gathered.rsmi) <= rsmi_rounding<TestType>);
+      CHECK(relative_error(actual.dx, gathered.dx) <= gradient_rounding<TestType>);
+      CHECK(relative_error(actual.dy, gathered.dy) <= gradient_rounding<TestType>);
+      if (loss.plan().basis() == scc::Basis::histogram) {
+        CHECK(same_bits(actual, gathered));
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("the two images play the same part", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    Loss const loss(setup.options);
+    for (auto const& shape : shapes()) {
+      INFO(setup.name << ", " << shape.pixels() << " pixels");
+      Pair<TestType> const pair(shape, 31);
+      auto const forth = evaluate(loss, pair);
+      auto const back = evaluate<TestType>(loss, shape, pair.y.view(), pair.x.view());
+      CHECK(largest_difference(forth.rsmi, back.rsmi) <= rsmi_rounding<TestType>);
+      if (shape.pixels() > 1) {  // one pixel has a gradient near 0 relative to its rounding errors
+        CHECK(relative_error(forth.dx, back.dy) <= gradient_rounding<TestType>);
+        CHECK(relative_error(forth.dy, back.dx) <= gradient_rounding<TestType>);
+      }
+    }
+  }
+}
+
+TEST_CASE("an image that is its own translation depends on itself more than on noise") {
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Pair<float> const pair(medium, 5);
+    Batch<float> const noise(medium, random_values(medium.size(), 77));
+    auto const self = evaluate<float>(loss, medium, pair.x.view(), pair.x.view());
+    auto const other = evaluate<float>(loss, medium, pair.x.view(), noise.view());
+    for (std::size_t n = 0; n < self.rsmi.size(); ++n) {
+      CHECK(self.rsmi[n] > 2 * std::abs(other.rsmi[n]));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("a batch is the loop over its images", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    Loss const loss(setup.options);
+    for (std::int64_t const images : {1, 3, 4}) {
+      INFO(setup.name << ", " << images << " images");
+      Shape const shape{images, 3, 61, 47}, single{1, 3, 61, 47};
+      Pair<TestType> const pair(shape, 41);
+      auto const batch = evaluate(loss, pair);
+      // A power of two cancels in the scale without rounding.
+      auto const scaled = evaluate(loss, pair, static_cast<double>(images));
+
+      double sum = 0;
+      std::vector<double> rsmi;
+      std::vector<TestType> dx, dy;
+      for (std::int64_t n = 0; n < images; ++n) {
+        auto const first = static_cast<std::ptrdiff_t>(n * shape.pixels()), last = first + shape.pixels();
+        Pair<TestType> image(single, 0);
+        image.x.pixels.assign(pair.x.pixels.begin() + first, pair.x.pixels.begin() + last);
+        image.y.pixels.assign(pair.y.pixels.begin() + first, pair.y.pixels.begin() + last);
+        auto const alone = evaluate(loss, image);
+        CHECK(alone.loss == -alone.rsmi[0]);
+        sum += alone.loss;
+        rsmi.push_back(alone.rsmi[0]);
+        dx.insert(dx.end(), alone.dx.begin(), alone.dx.end());
+        dy.insert(dy.end(), alone.dy.begin(), alone.dy.end());
+      }
+      CHECK(same_bits(batch.rsmi, rsmi));
+      CHECK(batch.loss == Approx(sum / static_cast<double>(images)).epsilon(1e-14));
+      CHECK(relative_error(scaled.dx, dx) <= 1e-6);
+      CHECK(relative_error(scaled.dy, dy) <= 1e-6);
+      if (images != 3) {
+        CHECK(same_bits(scaled.dx, dx));
+        CHECK(same_bits(scaled.dy, dy));
+      }
+      std::transform(dx.begin(), dx.end(), dx.begin(),
+                     [&](TestType value) { return value / static_cast<TestType>(images); });
+      CHECK(relative_error(batch.dx, dx) <= 1e-6);
+    }
+  }
+}
+
+namespace {
+
+template <class T>
+void check_layouts(Shape const& shape, Setup const& setup) {
+  Loss const loss(setup.options);
+  Pair<T> const pair(shape, 51);
+  auto const expected = evaluate(loss, pair);
+  std::vector<Layout> const ways = layouts(shape);
+  for (std::size_t k = 0; k < ways.size(); ++k) {
+    // x, y and the gradients each in a layout of their own.
+    Layout const &x_way = ways[k], &y_way = ways[(k + 1) % ways.size()], &dx_way = ways[(k + 2) % ways.size()],
+                 &dy_way = ways[(k + 5) % ways.size()];
+    INFO(setup.name << "; x " << x_way.name << ", y " << y_way.name << ", dx " << dx_way.name << ", dy "
+                    << dy_way.name);
+    T const outside = static_cast<T>(77), gap = static_cast<T>(-55);
+    Arranged<T> x(shape, x_way, outside), y(shape, y_way, outside), dx(shape, dx_way, gap), dy(shape, dy_way, gap);
+    x.fill(pair.x.pixels);
+    y.fill(pair.y.pixels);
+    Workspace workspace;
+    Results<T> actual;
+    actual.loss = loss.forward(x.view(), y.view(), workspace);
+    loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view());
+    actual.rsmi = workspace.rsmi();
+    actual.dx = dx.dense();
+    actual.dy = dy.dense();
+    CHECK(same_bits(actual, expected));
+    CHECK(dx.gaps_are_untouched());
+    CHECK(dy.gaps_are_untouched());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the layout in memory means nothing") {
+  for (auto const& setup : kernels_and_bases()) {
+    check_layouts<float>(medium, setup);
+  }
+  for (auto const& setup : both_bases()) {
+    check_layouts<double>({2, 3, 11, 13}, setup);
+    check_layouts<float>({3, 1, 1, 150}, setup);
+    check_layouts<float>({2, 3, 150, 1}, setup);
+    check_layouts<float>({1, 4, 1, 1}, setup);
+  }
+}
+
+TEST_CASE("channels_last describes what its name says") {
+  Shape const shape{2, 3, 5, 7};
+  std::vector<int> memory(shape.size());
+  auto const actual = ImageBatch<int>::channels_last(memory.data(), 2, 3, 5, 7);
+  Arranged<int> const expected(shape, {"channels last", {3 * 5 * 7, 1, 7 * 3, 3}}, 0);
+  CHECK(actual.image_stride == 105);
+  CHECK(actual.channel_stride == 1);
+  CHECK(actual.row_stride == 21);
+  CHECK(actual.column_stride == 3);
+  auto const planes = ImageBatch<int>::contiguous(memory.data(), 2, 3, 5, 7);
+  CHECK(planes.image_stride == 105);
+  CHECK(planes.channel_stride == 35);
+  CHECK(planes.row_stride == 7);
+  CHECK(planes.column_stride == 1);
+  CHECK(planes.pixels() == 105);
+}
+
+TEST_CASE("stride 0 repeats pixels as a copy would") {
+  Shape const shape{3, 3, 61, 47};
+  Pair<float> const pair(shape, 61);
+  struct Repeat {
+    std::string name;
+    Shape kept;
+    std::array<std::int64_t, 4> strides;
+  };
+  for (auto const& repeat : std::vector<Repeat>{
+         {"one channel for three", {3, 1, 61, 47}, {61 * 47, 0, 47, 1}},
+         {"one image for three", {1, 3, 61, 47}, {0, 61 * 47, 47, 1}},
+         {"one row", {3, 3, 1, 47}, {3 * 47, 47, 0, 1}},
+         {"one column", {3, 3, 61, 1}, {3 * 61, 61, 1, 0}},
+         {"one pixel per channel", {3, 3, 1, 1}, {3, 1, 0, 0}},
+         {"one pixel", {1, 1, 1, 1}, {0, 0, 0, 0}},
+       }) {
+    Batch<float> kept(repeat.kept, random_values(repeat.kept.size(), 62));
+    ImageBatch<float const> const repeated{
+      kept.pixels.data(), 3, 3, 61, 47, repeat.strides[0], repeat.strides[1], repeat.strides[2], repeat.strides[3]};
+    Batch<float> copied(shape);
+    std::size_t k = 0;
+    for (std::int64_t n = 0; n < 3; ++n) {
+      for (std::int64_t c = 0; c < 3; ++c) {
+        for (std::int64_t h = 0; h < 61; ++h) {
+          for (std::int64_t w = 0; w < 47; ++w) {
+            copied.pixels[k++] =
+              repeated
+                .data[n * repeat.strides[0] + c * repeat.strides[1] + h * repeat.strides[2] + w * repeat.strides[3]];
+          }
+        }
+      }
+    }
+    for (auto const& setup : both_bases()) {
+      INFO(repeat.name << ", " << setup.name);
+      Loss const loss(setup.options);
+      auto const from_copy = evaluate<float>(loss, shape, copied.view(), pair.y.view());
+      CHECK(same_bits(evaluate<float>(loss, shape, repeated, pair.y.view()), from_copy));
+      auto const as_y = evaluate<float>(loss, shape, pair.y.view(), copied.view());
+      CHECK(same_bits(evaluate<float>(loss, shape, pair.y.view(), repeated), as_y));
+    }
+  }
+}
+
+TEST_CASE("a volume is an image of as many pixels as it has voxels") {
+  std::int64_t const depth = 5, height = 6, width = 7;
+  Shape const as_image{2, 1, depth * height, width};
+  Pair<float> const pair(as_image, 71);
+  // A part of a larger volume, its slices as channels.
+  Shape const as_channels{2, depth, height, width};
+  Layout const part{"part of a larger volume", {1000, 9 * 8, 9, 1}};
+  Arranged<float> x(as_channels, part, 77), dx(as_channels, part, -55);
+  x.fill(pair.x.pixels);
+  auto const y = ImageBatch<float const>::contiguous(pair.y.pixels.data(), 2, depth, height, width);
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    auto const expected = evaluate(loss, pair);
+    Workspace workspace;
+    CHECK(same_bits(loss.forward(x.view(), y, workspace), expected.loss));
+    loss.backward_x(x.view(), y, workspace, 1.0, dx.view());
+    CHECK(same_bits(dx.dense(), expected.dx));
+    CHECK(dx.gaps_are_untouched());
+  }
+}
+
+TEMPLATE_TEST_CASE("accumulate is overwrite plus add", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Pair<TestType> const pair(medium, 81);
+    auto const expected = evaluate(loss, pair, 100);
+    std::vector<double> const before_x = random_values(medium.size(), 82), before_y = random_values(medium.size(), 83);
+    auto const sum = [](std::vector<double> const& before, std::vector<TestType> const& gradient) {
+      std::vector<TestType> result;
+      for (std::size_t k = 0; k < gradient.size(); ++k) {
+        result.push_back(static_cast<TestType>(before[k]) + gradient[k]);
+      }
+      return result;
+    };
+    // Where the sum is made in more digits than the buffer has, it is rounded once less than here.
+    double const rounding = 1e-7;
+    auto const check = [&](std::vector<TestType> const& actual, std::vector<TestType> const& wanted) {
+      CHECK(relative_error(actual, wanted) <= rounding);
+    };
+    Workspace workspace;
+    loss.forward(pair.x.view(), pair.y.view(), workspace);
+    Batch<TestType> dx(medium, before_x), dy(medium, before_y);
+    loss.backward(pair.x.view(), pair.y.view(), workspace, 100, dy.view(), GradientMode::accumulate);
+    check(dy.pixels, sum(before_y, expected.dy));
+    loss.backward_x(pair.x.view(), pair.y.view(), workspace, 100, dx.view(), GradientMode::accumulate);
+    check(dx.pixels, sum(before_x, expected.dx));
+    dx = Batch<TestType>(medium, before_x);
+    dy = Batch<TestType>(medium, before_y);
+    loss.backward_xy(pair.x.view(), pair.y.view(), workspace, 100, dx.view(), dy.view(), GradientMode::accumulate);
+    check(dx.pixels, sum(before_x, expected.dx));
+    check(dy.pixels, sum(before_y, expected.dy));
+    dy = Batch<TestType>(medium, before_y);
+    loss.forward_backward(pair.x.view(), pair.y.view(), workspace, 100, dy.view(), GradientMode::accumulate);
+    check(dy.pixels, sum(before_y, expected.dy));
+    // And what was there before is what overwriting ignores.
+    loss.backward_xy(pair.x.view(), pair.y.view(), workspace, 100, dx.view(), dy.view());
+    CHECK(same_bits(dx.pixels, expected.dx));
+    CHECK(same_bits(dy.pixels, expected.dy));
+  }
+}
+
+TEMPLATE_TEST_CASE("the gradient is linear in grad_loss", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Pair<TestType> const pair({2, 3, 9, 17}, 91);
+    auto const once = evaluate(loss, pair);
+    for (double const scale : {2.0, -1.0, 0.5, 65536.0, 3.0, -0.7, 0.0}) {
+      INFO("grad_loss " << scale);
+      auto const scaled = evaluate(loss, pair, scale);
+      auto expected = once;
+      for (auto* const gradient : {&expected.dx, &expected.dy}) {
+        for (TestType& value : *gradient) {
+          value *= static_cast<TestType>(scale);
+        }
+      }
+      if (scale == 0) {
+        CHECK(std::count(scaled.dx.begin(), scaled.dx.end(), TestType(0)) == std::ptrdiff_t(pair.shape.size()));
+        CHECK(std::count(scaled.dy.begin(), scaled.dy.end(), TestType(0)) == std::ptrdiff_t(pair.shape.size()));
+      } else {
+        CHECK(relative_error(scaled.dx, expected.dx) <= (std::is_same_v<TestType, double> ? 1e-13 : 1e-5));
+        CHECK(relative_error(scaled.dy, expected.dy) <= (std::is_same_v<TestType, double> ? 1e-13 : 1e-5));
+      }
+      CHECK(same_bits(scaled.rsmi, once.rsmi));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("calls that do two things do what two calls do", "", float, double) {
+  for (auto const& setup : kernels_and_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    Pair<TestType> const pair(medium, 101);
+    Workspace workspace, workspace_of_both;
+    Batch<TestType> dx(medium), dy(medium), dx_of_both(medium), dy_of_both(medium);
+    double const value = loss.forward(pair.x.view(), pair.y.view(), workspace);
+    loss.backward(pair.x.view(), pair.y.view(), workspace, 0.3, dy.view());
+    loss.backward_x(pair.x.view(), pair.y.view(), workspace, 0.3, dx.view());
+    loss.backward_xy(pair.x.view(), pair.y.view(), workspace, 0.3, dx_of_both.view(), dy_of_both.view());
+    CHECK(same_bits(dx.pixels, dx_of_both.pixels));
+    CHECK(same_bits(dy.pixels, dy_of_both.pixels));
+
+    dy_of_both = Batch<TestType>(medium);
+    CHECK(
+      same_bits(loss.forward_backward(pair.x.view(), pair.y.view(), workspace_of_both, 0.3, dy_of_both.view()), value));
+    CHECK(same_bits(workspace_of_both.rsmi(), workspace.rsmi()));
+    CHECK(same_bits(dy_of_both.pixels, dy.pixels));
+  }
+}
+
+TEST_CASE("views of constant pixels are views like others") {
+  Pair<float> pair({2, 3, 9, 17}, 111);
+  Pair<float> const& constant = pair;
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    auto const expected = evaluate<float>(loss, pair.shape, pair.x.view(), pair.y.view());
+    CHECK(same_bits(evaluate<float>(loss, pair.shape, constant.x.view(), pair.y.view()), expected));
+    CHECK(same_bits(evaluate<float>(loss, pair.shape, pair.x.view(), constant.y.view()), expected));
+    CHECK(same_bits(evaluate<float>(loss, pair.shape, constant.x.view(), constant.y.view()), expected));
+    ImageBatch<float const> const converted = pair.x.view();
+    CHECK(same_bits(evaluate<float>(loss, pair.shape, converted, pair.y.view()), expected));
+  }
+}
+
+TEST_CASE("copies of a loss share workspaces, and outlive each other") {
+  Pair<float> const pair({2, 3, 9, 17}, 121);
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Workspace workspace;
+    Batch<float> dx(pair.shape), dy(pair.shape);
+    auto const copy = [&] {
+      Loss const original(setup.options);
+      original.forward(pair.x.view(), pair.y.view(), workspace);
+      return Loss(original);
+    }();
+    copy.backward_xy(pair.x.view(), pair.y.view(), workspace, 1.0, dx.view(), dy.view());
+    auto const expected = evaluate(Loss(setup.options), pair);
+    CHECK(same_bits(workspace.rsmi(), expected.rsmi));
+    CHECK(same_bits(dx.pixels, expected.dx));
+    CHECK(same_bits(dy.pixels, expected.dy));
+    CHECK(copy.statistics(workspace, 1).rsmi == expected.rsmi[1]);
+    CHECK(copy.options().centers_per_axis == setup.options.centers_per_axis);
+  }
+}
+
+TEMPLATE_TEST_CASE("all instruction sets give the same, to rounding", "", float, double) {
+  if (scc::cpu::available_instructions() == scc::cpu::Instructions::baseline) {
+    SCC_SKIP("this processor has the baseline instructions only");
+  }
+  for (auto const& setup : kernels_and_bases()) {
+    scc::Plan const plan(setup.options);
+    Loss const baseline(plan, scc::cpu::Instructions::baseline), avx2(plan, scc::cpu::Instructions::avx2);
+    for (auto const& shape : shapes()) {
+      INFO(setup.name << ", " << shape.pixels() << " pixels");
+      Pair<TestType> const pair(shape, 131);
+      auto const expected = evaluate(baseline, pair), actual = evaluate(avx2, pair);
+      CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
+      if (shape.pixels() > 1) {
+        CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
+        CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
+      }
+    }
+    CHECK(same_bits(evaluate(Loss(setup.options), Pair<TestType>(medium, 131)),
+                    evaluate(avx2, Pair<TestType>(medium, 131))));
+  }
+}
