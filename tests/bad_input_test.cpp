@@ -513,6 +513,7 @@ TEST_CASE("a batch without images or pixels has loss 0, and nothing is written")
             CHECK_NOTHROW(call.run());
           }
           CHECK(same_bits(loss.forward_backward(view, view, workspace, 1.0, view, mode), 0.0));
+          CHECK_NOTHROW(loss.backward_xy(view, view, workspace, 1.0, view, view, mode));
         }
         CHECK(memory == std::array<float, 4>{canary, canary, canary, canary});
         CHECK(other_memory == memory);
