@@ -89,9 +89,9 @@ TEST_CASE("every number has a location inside the histogram", "[estimator]") {
     CHECK(at.fraction >= 0);
     CHECK(at.fraction <= 1);
   }
-  CHECK(scc::spline_histogram::locate(-1, 16).first == 0);
-  CHECK(scc::spline_histogram::locate(1, 16).first == 15);
-  CHECK(scc::spline_histogram::locate(1, 16).fraction == 1);
+  CHECK(scc::spline_histogram::locate(-1.0, 16).first == 0);
+  CHECK(scc::spline_histogram::locate(1.0, 16).first == 15);
+  CHECK(scc::spline_histogram::locate(1.0, 16).fraction == 1);
 }
 
 TEST_CASE("least-squares splines reproduce cubic polynomials", "[estimator]") {

@@ -2,11 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Second pass: the gradient of each pixel from the coefficients of its image,
-///
-///   d rSMI / d y_j = (1/M) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab.
-///
-/// Seen from here both images are alike: `varied` is the one that is differentiated, `other` the other one.
+/// Second pass: the gradient of each pixel from the coefficients of its image (estimator/gradient_coefficients.hpp).
 
 #pragma once
 
@@ -14,19 +10,12 @@
 #include <cstdint>
 
 #include "../estimator/chebyshev.hpp"
+#include "../estimator/gradient_coefficients.hpp"
 #include "../estimator/spline_histogram.hpp"
 #include "lanes.hpp"
 #include "pixels.hpp"
 
 namespace scc::cpu {
-
-/// Which image is differentiated.
-enum class Side { x, y };
-
-/// G_ab where a belongs to the other image, b to the varied one.
-inline double moment_derivative(double const* drsmi_dmoments, int basis_size, Side varied, int a, int b) {
-  return varied == Side::y ? drsmi_dmoments[a * basis_size + b] : drsmi_dmoments[b * basis_size + a];
-}
 
 /// Gradient in the chebyshev basis: sum over b >= 1 of U_{b-1}(varied) sum_a b G_ab T_a(other), as T_b' = b U_{b-1}.
 template <class Real>
@@ -152,11 +141,10 @@ private:
   }
 
   SCC_ALWAYS_INLINE void evaluate_pixels(double const* other, double const* varied, int count, double* gradient) {
-    using spline_histogram::Location;
     int const intervals = size_ - spline_histogram::extra_bins;
     for (int k = 0; k < count; ++k) {
-      Location const at_other = spline_histogram::locate(other[k], intervals);
-      Location const at_varied = spline_histogram::locate(varied[k], intervals);
+      auto const at_other = spline_histogram::locate(other[k], intervals);
+      auto const at_varied = spline_histogram::locate(varied[k], intervals);
       double w[4], dw[4];
       spline_histogram::weights(at_other.fraction, w);
       spline_histogram::weight_derivatives(at_varied.fraction, dw);

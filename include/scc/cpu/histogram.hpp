@@ -56,15 +56,14 @@ private:
   SCC_TARGET_AVX2 void add_avx2(double const* x, double const* y, int count) { add_pixels(x, y, count); }
 
   SCC_ALWAYS_INLINE void add_pixels(double const* x, double const* y, int count) {
-    using spline_histogram::Location;
     // Adding this constant to a double below 2^51 leaves its nearest integer in the low bits of the sum.
     double const shift = 6755399441055744.0;  // 1.5 * 2^52
     std::int64_t shift_bits;
     std::memcpy(&shift_bits, &shift, sizeof(shift));
     int const intervals = size_ - spline_histogram::extra_bins;
     for (int k = 0; k < count; ++k) {
-      Location const at_x = spline_histogram::locate(x[k], intervals);
-      Location const at_y = spline_histogram::locate(y[k], intervals);
+      auto const at_x = spline_histogram::locate(x[k], intervals);
+      auto const at_y = spline_histogram::locate(y[k], intervals);
       double wx[4], wy[4];
       spline_histogram::weights(at_x.fraction, wx);
       spline_histogram::weights(at_y.fraction, wy);

@@ -169,19 +169,10 @@ public:
   }
 
 private:
-  // Float arithmetic costs half as much. It is good to about 1e-7 of the scale of H and of rSMI, which small beta leaves
-  // unbounded, if float can tell the pixel values of the domain apart.
-  bool float_is_good_enough() const {
-    double const size = std::max(std::abs(options().domain_min), std::abs(options().domain_max));
-    double const width = options().domain_max - options().domain_min;
-    return options().tolerance >= 1e-7 * std::max(1.0, plan_->largest_product()) && options().beta >= 0.1 &&
-           size <= 64 * width && width >= 1e-30 && width <= 1e30;
-  }
-
   template <class X, class Y>
   bool uses_double() const {
     return std::is_same_v<std::remove_const_t<X>, double> || std::is_same_v<std::remove_const_t<Y>, double> ||
-           !float_is_good_enough();
+           !plan_->allows_float_arithmetic();
   }
 
   std::size_t moment_count() const {
@@ -399,8 +390,7 @@ private:
                                GradientMode mode) const {
     std::int64_t const pixels = varied.pixels();
     Chunks const chunks(pixels);
-    double const dt_dpixel = 2 / (options().domain_max - options().domain_min);
-    double const factor = -grad_loss * dt_dpixel / (static_cast<double>(varied.images) * static_cast<double>(pixels));
+    double const factor = grad_loss * gradient_factor(options(), varied.images, pixels);
 
     parallel_for(varied.images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
       std::int64_t const image = task / chunks.count();

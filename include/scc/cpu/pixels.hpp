@@ -2,85 +2,40 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Pixels of any type and layout to blocks of numbers t in [-1, 1], and gradients back. What a pixel outside the domain or
-/// a NaN means is decided here, once for both bases and both passes.
+/// Pixels of any type and layout to blocks of numbers t in [-1, 1], and gradients back.
 
 #pragma once
 
 #include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "../diagnostics.hpp"
+#include "../element_type.hpp"
+#include "../estimator/domain_map.hpp"
 #include "../image_batch.hpp"
 #include "../options.hpp"
 #include "lanes.hpp"
+
+namespace scc {
+
+template <>
+struct ElementTypeOf<Eigen::half> : std::integral_constant<ElementType, ElementType::float16> {};
+template <>
+struct ElementTypeOf<Eigen::bfloat16> : std::integral_constant<ElementType, ElementType::bfloat16> {};
+
+}  // namespace scc
 
 namespace scc::cpu {
 
 /// Pixels are worked on in blocks of this many; the tables of a block fit the first-level cache.
 inline constexpr int block_size = 128;
 
-/// Whether T, or T const, can be an element of an image.
-template <class T>
-inline constexpr bool is_pixel_type =
-  std::is_same_v<std::remove_const_t<T>, float> || std::is_same_v<std::remove_const_t<T>, double> ||
-  std::is_same_v<std::remove_const_t<T>, Eigen::half> || std::is_same_v<std::remove_const_t<T>, Eigen::bfloat16> ||
-  std::is_same_v<std::remove_const_t<T>, std::uint8_t>;
-
-/// Whether T can be an element of a gradient.
-template <class T>
-inline constexpr bool is_gradient_type = is_pixel_type<T> && !std::is_const_v<T> && !std::is_same_v<T, std::uint8_t>;
-
-/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
-inline bool is_nan(float value) {
-  std::int32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffff) > 0x7f800000;
-}
-inline bool is_nan(double value) {
-  std::int64_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
-}
-
-/// The map from the values of pixels of one type to t in [-1, 1].
-template <class Real>
-struct DomainMap {
-  Real lowest, highest;  ///< Ends of the domain, as a pixel of this type can express them
-  Real center, scale;    ///< t = (value - center) * scale
-  Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
-
-  /// The map for pixels of type T, or T const.
-  template <class T>
-  static DomainMap of(Options const& options) {
-    double const width = options.domain_max - options.domain_min;
-    return {end<T>(options.domain_min), end<T>(options.domain_max), static_cast<Real>(options.domain_min + 0.5 * width),
-            static_cast<Real>(2 / width), static_cast<Real>(width / 255)};
-  }
-
-private:
-  // A pixel that holds the end of the domain is inside, even if its type cannot hold that number exactly.
-  template <class T>
-  static Real end(double value) {
-    if constexpr (std::is_same_v<std::remove_const_t<T>, std::uint8_t>) {
-      return static_cast<Real>(value);
-    } else {
-      using Pixel = std::remove_const_t<T>;
-      auto const largest = static_cast<double>(std::numeric_limits<Pixel>::max());
-      return static_cast<Real>(static_cast<Pixel>(std::min(std::max(value, -largest), largest)));
-    }
-  }
-};
-
 /// A block of consecutive pixels of one image. Entries beyond the last pixel are at the centre of the domain.
 template <class Real>
 struct PixelBlock {
-  /// As wide as a Real, so that numbers and flags go through SIMD registers side by side.
-  using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+  using Flag = typename MappedPixel<Real>::Flag;
 
   alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1]; 0 for a NaN.
   alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
@@ -140,18 +95,11 @@ SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<R
   using Flag = typename PixelBlock<Real>::Flag;
   Flag outside_count = 0, nan_count = 0;
   for (int k = 0; k < block_size; ++k) {
-    Real const value = block.t[k];
-    bool const nan = is_nan(value);
-    Real const finite = nan ? domain.center : value;
-    Real const raised = finite < domain.lowest ? domain.lowest : finite;
-    Real const inside = raised > domain.highest ? domain.highest : raised;
-    Flag const outside = inside != finite ? 1 : 0;
-    Real const t = (inside - domain.center) * domain.scale;
-    Real const not_below = t < Real(-1) ? Real(-1) : t;
-    block.t[k] = not_below > Real(1) ? Real(1) : not_below;
-    block.outside[k] = outside;
-    outside_count += outside;
-    nan_count += nan ? 1 : 0;
+    MappedPixel<Real> const pixel = domain.locate(block.t[k]);
+    block.t[k] = pixel.t;
+    block.outside[k] = pixel.outside;
+    outside_count += pixel.outside;
+    nan_count += pixel.nan;
   }
   block.outside_count = outside_count;
   block.nan_count = nan_count;
@@ -174,7 +122,7 @@ void load_block(Instructions instructions, PixelRuns<T> const& pixels, DomainMap
     auto const read = [&](std::int64_t stride) {
       for (std::int64_t k = 0; k < length; ++k) {
         if constexpr (std::is_same_v<std::remove_const_t<T>, std::uint8_t>) {
-          out[k] = std::min(domain.lowest + domain.byte_scale * static_cast<Real>(first[k * stride]), domain.highest);
+          out[k] = domain.byte_value(first[k * stride]);
         } else {
           out[k] = static_cast<Real>(first[k * stride]);
         }
@@ -195,8 +143,8 @@ template <class Real, class X, class Y, class Body>
 Diagnostics for_each_block(Instructions instructions, Options const& options, ImageBatch<X> const& x,
                            ImageBatch<Y> const& y, std::int64_t image, std::int64_t start, std::int64_t count,
                            Body const& body) {
-  DomainMap<Real> const x_domain = DomainMap<Real>::template of<X>(options);
-  DomainMap<Real> const y_domain = DomainMap<Real>::template of<Y>(options);
+  DomainMap<Real> const x_domain = DomainMap<Real>::of(options, element_type<X>);
+  DomainMap<Real> const y_domain = DomainMap<Real>::of(options, element_type<Y>);
   PixelRuns<X> const x_pixels(x, image);
   PixelRuns<Y> const y_pixels(y, image);
   PixelBlock<Real> x_block, y_block;

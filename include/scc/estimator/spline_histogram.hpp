@@ -23,39 +23,46 @@ inline constexpr int min_intervals = 16;
 inline constexpr int max_intervals = 512;
 
 /// Where t lies: its first bin (it touches bins first .. first + 3) and its place in the interval, in [0, 1].
+template <class Real>
 struct Location {
   int first;
-  double fraction;
+  Real fraction;
 };
 
 /// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even one that is no number.
-SCC_HOST_DEVICE inline Location locate(double t, int intervals) {
-  double const position = (t + 1) * 0.5 * intervals;
+template <class Real>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE Location<Real> locate(Real t, int intervals) {
+  Real const end = static_cast<Real>(intervals);
+  Real const position = (t + 1) * Real(0.5) * end;
   // Written so that a NaN fails both comparisons and ends in bin 0; the second clamp holds where a user's compiler flags
   // promise that there are no NaNs.
-  double const bounded = position > 0 ? (position < intervals ? position : intervals) : 0;
+  Real const bounded = position > 0 ? (position < end ? position : end) : 0;
   int first = static_cast<int>(bounded);
   first = first < intervals - 1 ? first : intervals - 1;
   first = first > 0 ? first : 0;
-  return {first, bounded - first};
+  return {first, bounded - static_cast<Real>(first)};
 }
 
 /// The four splines at a location; they sum to 1.
-SCC_HOST_DEVICE inline void weights(double f, double* w) {
-  double const g = 1 - f;
-  w[0] = g * g * g * (1.0 / 6);
-  w[1] = (2.0 / 3) - f * f * (1 - 0.5 * f);
-  w[2] = (2.0 / 3) - g * g * (1 - 0.5 * g);
-  w[3] = f * f * f * (1.0 / 6);
+template <class Real>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weights(Real f, Real* w) {
+  Real const sixth = Real(1.0 / 6), two_thirds = Real(2.0 / 3), half = Real(0.5);
+  Real const g = 1 - f;
+  w[0] = g * g * g * sixth;
+  w[1] = two_thirds - f * f * (1 - half * f);
+  w[2] = two_thirds - g * g * (1 - half * g);
+  w[3] = f * f * f * sixth;
 }
 
 /// Derivatives of the four splines with respect to the fraction; dt = (2 / intervals) d(fraction).
-SCC_HOST_DEVICE inline void weight_derivatives(double f, double* dw) {
-  double const g = 1 - f;
-  dw[0] = -0.5 * g * g;
-  dw[1] = f * (1.5 * f - 2);
-  dw[2] = g * (2 - 1.5 * g);
-  dw[3] = 0.5 * f * f;
+template <class Real>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weight_derivatives(Real f, Real* dw) {
+  Real const half = Real(0.5), three_halves = Real(1.5);
+  Real const g = 1 - f;
+  dw[0] = -half * g * g;
+  dw[1] = f * (three_halves * f - 2);
+  dw[2] = g * (2 - three_halves * g);
+  dw[3] = half * f * f;
 }
 
 /// Least-squares splines through samples on an equally spaced grid.
@@ -77,7 +84,7 @@ public:
   void fit(double const* samples, double* coefficients) const {
     std::fill(coefficients, coefficients + bins_, 0.0);
     for (std::size_t k = 0; k < t_.size(); ++k) {
-      Location const at = locate(t_[k], intervals_);
+      auto const at = locate(t_[k], intervals_);
       double w[4];
       weights(at.fraction, w);
       for (int i = 0; i < 4; ++i) {
@@ -100,7 +107,7 @@ public:
 
   /// The value at t of the spline with these coefficients.
   double value(double const* coefficients, double t) const {
-    Location const at = locate(t, intervals_);
+    auto const at = locate(t, intervals_);
     double w[4];
     weights(at.fraction, w);
     return w[0] * coefficients[at.first] + w[1] * coefficients[at.first + 1] + w[2] * coefficients[at.first + 2] +
@@ -117,7 +124,7 @@ private:
   void factorise() {
     band_.assign(static_cast<std::size_t>(4 * bins_), 0.0);
     for (double const t : t_) {
-      Location const at = locate(t, intervals_);
+      auto const at = locate(t, intervals_);
       double w[4];
       weights(at.fraction, w);
       for (int i = 0; i < 4; ++i) {

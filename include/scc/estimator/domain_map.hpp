@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// From the value of a pixel to t in [-1, 1], where the bases live. What a pixel outside the domain or a NaN means is
+/// decided here, once for both backends, both bases and both passes.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "../config.hpp"
+#include "../element_type.hpp"
+#include "../options.hpp"
+
+namespace scc {
+
+/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) {
+  std::int32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return (bits & 0x7fffffff) > 0x7f800000;
+}
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) {
+  std::int64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
+}
+
+/// What the estimator sees of a pixel.
+template <class Real>
+struct MappedPixel {
+  /// As wide as a Real, so that numbers and flags go through SIMD registers side by side.
+  using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+
+  Real t;        ///< Value clamped to the domain and mapped to [-1, 1]; 0 for a NaN.
+  Flag outside;  ///< 1 if it was clamped, so that its gradient is 0; else 0.
+  Flag nan;      ///< 1 if it was a NaN, else 0.
+};
+
+/// The map from the values of pixels of one type to t in [-1, 1].
+template <class Real>
+struct DomainMap {
+  Real lowest, highest;  ///< Ends of the domain, as a pixel of this type can express them
+  Real center, scale;    ///< t = (value - center) * scale
+  Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
+
+  /// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold
+  /// that number exactly.
+  static DomainMap of(Options const& options, ElementType type) {
+    double const width = options.domain_max - options.domain_min;
+    return {static_cast<Real>(nearest_element(type, options.domain_min)),
+            static_cast<Real>(nearest_element(type, options.domain_max)),
+            static_cast<Real>(options.domain_min + 0.5 * width), static_cast<Real>(2 / width),
+            static_cast<Real>(width / 255)};
+  }
+
+  /// Value of a uint8 pixel, which spans the domain from 0 to 255.
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real byte_value(std::uint8_t pixel) const {
+    Real const value = lowest + byte_scale * static_cast<Real>(pixel);
+    return value < highest ? value : highest;
+  }
+
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE MappedPixel<Real> locate(Real value) const {
+    bool const nan = is_nan(value);
+    Real const finite = nan ? center : value;
+    Real const raised = finite < lowest ? lowest : finite;
+    Real const inside = raised > highest ? highest : raised;
+    Real const t = (inside - center) * scale;
+    Real const not_below = t < Real(-1) ? Real(-1) : t;
+    return {not_below > Real(1) ? Real(1) : not_below, inside != finite ? 1 : 0, nan ? 1 : 0};
+  }
+};
+
+}  // namespace scc
