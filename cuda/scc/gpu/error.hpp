@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Errors of the CUDA runtime as exceptions.
+
+#pragma once
+
+#include <cuda_runtime_api.h>
+#include <stdexcept>
+#include <string>
+
+namespace scc::gpu {
+
+/// A CUDA call, or a kernel launch, that failed. what() has the call, the error's name and its text.
+class Error : public std::runtime_error {
+public:
+  Error(cudaError_t code, std::string const& call)
+      : std::runtime_error("scc: " + call + " failed: " + cudaGetErrorName(code) + " (" + cudaGetErrorString(code) +
+                           ")"),
+        code_(code) {}
+
+  cudaError_t code() const { return code_; }
+
+private:
+  cudaError_t code_;
+};
+
+/// Throws Error unless `code`, the result of `call`, is success. Takes the error out of the runtime's memory of the last
+/// one, so that it does not show up again in somebody else's check.
+inline void check(cudaError_t code, char const* call) {
+  if (code != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    throw Error(code, call);
+  }
+}
+
+}  // namespace scc::gpu

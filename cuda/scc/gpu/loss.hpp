@@ -1,0 +1,298 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The structure consistency loss on the GPU: pixels -> moments -> solve -> gradient. Declarations for any C++17 compiler;
+/// the kernels are in loss.cuh, which one translation unit of the program must include and compile with nvcc. The
+/// CMake command scc_add_gpu_library() makes a library of that.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cuda_runtime_api.h>
+#include <memory>
+#include <scc/estimator/gradient_coefficients.hpp>
+#include <scc/estimator/plan.hpp>
+#include <scc/gradient_mode.hpp>
+#include <scc/image_batch.hpp>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "device_state.hpp"
+#include "element_type.hpp"
+#include "error.hpp"
+#include "pixel_view.hpp"
+#include "workspace.hpp"
+
+namespace scc {
+
+struct Statistics;
+
+namespace gpu {
+
+/// A forward pass as the kernels' side of the library is asked for it.
+struct ForwardPass {
+  PixelView x, y;
+  PixelOrder order;
+  std::int64_t images, pixels;  ///< N, and M per image; at least 1
+  WorkspaceView workspace;
+};
+
+/// A backward pass, likewise. `other` is the image that is not differentiated.
+struct BackwardPass {
+  PixelView other, varied, gradient;
+  PixelOrder order;
+  std::int64_t images, pixels;
+  Side side;
+  GradientMode mode;
+  double factor;           ///< what gradients are multiplied by, on top of *grad_loss
+  float const* grad_loss;  ///< in device memory, or null for 1
+  double const* drsmi_dmoments;
+};
+
+/// The launches, defined in loss.cuh. A template only so that many translation units may define it; `void` is the one
+/// that is used.
+template <class Tag>
+struct Passes {
+  static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
+  static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
+};
+
+/// The loss L = -mean over the images of rSMI (Guo et al., eq. 8 and 9), with its exact gradient, as cpu::Loss computes it.
+///
+/// Immutable; may be copied, and shared between threads and streams that each have a Workspace of their own. Its tables
+/// live on the device that was current at construction, which must be current in every call.
+///
+/// Pixels may be float, double, __half, __nv_bfloat16 or std::uint8_t (0..255 stands for the domain), of different types in
+/// x and y, in any layout that an ImageBatch can describe. A pixel outside the domain counts as its nearest end, and
+/// its gradient is 0. A NaN pixel makes the rSMI and the gradient of its image, and the loss, NaN.
+///
+/// forward(), backward() and their kin only enqueue work on the stream: they do not allocate, wait for the device or read
+/// its memory, so they can be captured in a CUDA graph. Results are bitwise the same from run to run on the same device;
+/// those of a batch and of its images one by one may differ in rounding.
+class Loss {
+public:
+  /// Allocates the tables on the current device and copies them there (synchronises).
+  ///
+  /// @param options  Parameters of the estimate.
+  /// @throws std::invalid_argument as Plan does; Error if a CUDA call fails.
+  explicit Loss(Options const& options = {}) : Loss(Plan(options)) {}
+
+  /// @param plan  A plan made by hand.
+  explicit Loss(Plan plan) : state_(std::make_shared<DeviceState const>(std::move(plan))) {}
+
+  Options const& options() const { return plan().options(); }
+  Plan const& plan() const { return state_->plan(); }
+
+  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n, to workspace.loss() and
+  /// workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
+  ///
+  /// @param x          [images, channels, height, width] input, device memory, values in the domain.
+  /// @param y          [images, channels, height, width] translation, likewise.
+  /// @param workspace  Made for this loss, or a copy of it, and at least so many images. Receives what the other functions
+  ///                   need.
+  /// @param stream     Where the work is enqueued. No synchronisation, no allocation; deterministic.
+  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, an extent is negative, data is null
+  ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
+  template <class X, class Y>
+  void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
+    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
+                  "pixels must be float, double, __half, __nv_bfloat16 or std::uint8_t");
+    require_images(x, y);
+    require_own(workspace);
+    if (x.images > workspace.max_images_) {
+      throw std::invalid_argument("scc: the batch has " + std::to_string(x.images) +
+                                  " images but the workspace is for at most " + std::to_string(workspace.max_images_));
+    }
+    workspace.is_filled_ = false;
+    workspace.extents_ = scc::detail::extents(x);
+    if (x.images == 0 || x.pixels() == 0) {
+      check(cudaMemsetAsync(workspace.view_.loss, 0, sizeof(double), stream), "cudaMemsetAsync");
+      check(cudaMemsetAsync(workspace.view_.loss_float, 0, sizeof(float), stream), "cudaMemsetAsync");
+    } else {
+      ForwardPass pass{pixel_view(x), pixel_view(y), {}, x.images, x.pixels(), workspace.view_};
+      pass.order = order_pixels(workspace.extents_, std::array<PixelView*, 2>{&pass.x, &pass.y});
+      Passes<void>::forward(*state_, pass, stream);
+    }
+    workspace.is_filled_ = true;
+  }
+
+  /// dloss_dy = *grad_loss * scale * dL/dy, where L and the moments are those of the workspace's last forward pass with the
+  /// same x and y. Exact: alpha is differentiated too. One kernel.
+  ///
+  ///   dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
+  ///
+  /// @param x          [images, channels, height, width] as passed to forward(), device memory.
+  /// @param y          [images, channels, height, width] as passed to forward(), device memory.
+  /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed.
+  /// @param grad_loss  Gradient of the final objective with respect to L: one number in device memory; null means 1.
+  /// @param scale      A further factor: the weight of this loss, a loss scale.
+  /// @param dloss_dy   [images, channels, height, width] out, device memory; float, double, __half or __nv_bfloat16.
+  ///                   Elements must not overlap each other, x or y.
+  /// @param mode       Overwrite dloss_dy or add to it.
+  /// @param stream     The stream of the forward pass, or one that waits for it. No synchronisation, no allocation;
+  ///                   deterministic.
+  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
+  ///         itself, the workspace was not filled by this loss with a batch of this shape, or another device is
+  ///         current; Error if a launch fails.
+  template <class X, class Y, class G>
+  void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
+                ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {
+    require_backward(x, y, workspace);
+    require_gradient(y, "y", dloss_dy, "dloss_dy");
+    differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
+  }
+
+  /// dloss_dx = *grad_loss * scale * dL/dx; otherwise as backward().
+  ///
+  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, x or y.
+  template <class X, class Y, class G>
+  void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
+                  ImageBatch<G> dloss_dx, GradientMode mode, cudaStream_t stream) const {
+    require_backward(x, y, workspace);
+    require_gradient(x, "x", dloss_dx, "dloss_dx");
+    differentiate(y, x, workspace, grad_loss, scale, dloss_dx, Side::x, mode, stream);
+  }
+
+  /// Both gradients, in two kernels; otherwise as backward().
+  ///
+  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
+  /// @param dloss_dy  [images, channels, height, width] out; likewise.
+  /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address.
+  template <class X, class Y, class GX, class GY>
+  void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
+                   ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy, GradientMode mode, cudaStream_t stream) const {
+    require_backward(x, y, workspace);
+    require_gradient(x, "x", dloss_dx, "dloss_dx");
+    require_gradient(y, "y", dloss_dy, "dloss_dy");
+    if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data) && workspace.images() > 0) {
+      throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
+    }
+    differentiate(y, x, workspace, grad_loss, scale, dloss_dx, Side::x, mode, stream);
+    differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
+  }
+
+  /// h, H and alpha of one image in the original m = n^2 kernels, for inspection. Defined in <scc/gpu/statistics.hpp>, which
+  /// needs Eigen. Waits for `stream`, which must be that of the forward pass or wait for it.
+  ///
+  /// @param workspace  Filled by forward() of this loss.
+  /// @param image      Which image, 0 <= image < images.
+  /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image; Error if a CUDA
+  ///         call fails.
+  Statistics statistics(Workspace const& workspace, std::int64_t image, cudaStream_t stream) const;
+
+private:
+  friend class Workspace;
+
+  template <class X, class Y>
+  static void require_images(ImageBatch<X> const& x, ImageBatch<Y> const& y) {
+    scc::detail::require_valid(x, "x");
+    scc::detail::require_valid(y, "y");
+    scc::detail::require_same_shape(x, "x", y, "y");
+  }
+
+  template <class Image, class G>
+  static void require_gradient(ImageBatch<Image> const& image, char const* image_name, ImageBatch<G> const& gradient,
+                               char const* name) {
+    static_assert(is_gradient_type<G>, "gradients must be float, double, __half or __nv_bfloat16, not const");
+    static_assert(!std::is_same_v<std::remove_const_t<Image>, std::uint8_t>, "uint8 images have no gradient");
+    scc::detail::require_valid(gradient, name);
+    scc::detail::require_same_shape(image, image_name, gradient, name);
+    scc::detail::require_no_overlap(gradient, name);
+  }
+
+  /// That the workspace was made for this loss, and that the device of both is current.
+  void require_own(Workspace const& workspace) const {
+    if (workspace.state_ != state_) {
+      throw std::invalid_argument("scc: the workspace was made for another loss");
+    }
+    int current = 0;
+    check(cudaGetDevice(&current), "cudaGetDevice");
+    if (current != state_->device()) {
+      throw std::invalid_argument("scc: the loss was made on device " + std::to_string(state_->device()) +
+                                  " but device " + std::to_string(current) + " is current");
+    }
+  }
+
+  void require_filled(Workspace const& workspace) const {
+    require_own(workspace);
+    if (!workspace.is_filled_) {
+      throw std::invalid_argument("scc: the workspace is empty; call forward() with it first");
+    }
+  }
+
+  template <class X, class Y>
+  void require_backward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
+    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
+                  "pixels must be float, double, __half, __nv_bfloat16 or std::uint8_t");
+    require_images(x, y);
+    require_filled(workspace);
+    if (workspace.extents_ != scc::detail::extents(x)) {
+      auto const& held = workspace.extents_;
+      throw std::invalid_argument(
+        "scc: the workspace was filled by a batch of " +
+        scc::detail::shape_text(ImageBatch<X>::contiguous(nullptr, held[0], held[1], held[2], held[3])) + " but x is " +
+        scc::detail::shape_text(x));
+    }
+  }
+
+  template <class Other, class Varied, class G>
+  void differentiate(ImageBatch<Other> const& other, ImageBatch<Varied> const& varied, Workspace const& workspace,
+                     float const* grad_loss, float scale, ImageBatch<G> const& gradient, Side side, GradientMode mode,
+                     cudaStream_t stream) const {
+    if (workspace.images() == 0) {
+      return;
+    }
+    double const factor = static_cast<double>(scale) * gradient_factor(options(), varied.images, varied.pixels());
+    BackwardPass pass{pixel_view(other),
+                      pixel_view(varied),
+                      pixel_view(gradient),
+                      {},
+                      varied.images,
+                      varied.pixels(),
+                      side,
+                      mode,
+                      factor,
+                      grad_loss,
+                      workspace.view_.drsmi_dmoments};
+    pass.order = order_pixels(workspace.extents_, std::array<PixelView*, 3>{&pass.other, &pass.varied, &pass.gradient});
+    Passes<void>::backward(*state_, pass, stream);
+  }
+
+  std::shared_ptr<DeviceState const> state_;
+};
+
+inline std::size_t Workspace::bytes(Loss const& loss, std::int64_t max_images) {
+  return bytes(*loss.state_, max_images);
+}
+
+inline Workspace::Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream)
+    : state_(loss.state_),
+      max_images_(max_images),
+      stream_(stream) {
+  check(cudaMallocAsync(&owned_, bytes(*state_, max_images), stream), "cudaMallocAsync");
+  view_.carve(*state_, max_images, static_cast<unsigned char*>(owned_));
+}
+
+inline Workspace::Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes)
+    : state_(loss.state_),
+      max_images_(max_images) {
+  std::size_t const needed = bytes(*state_, max_images);
+  if (memory == nullptr || memory_bytes < needed) {
+    throw std::invalid_argument("scc: the workspace has " + std::to_string(memory == nullptr ? 0 : memory_bytes) +
+                                " bytes but needs " + std::to_string(needed) + " for " + std::to_string(max_images) +
+                                " images");
+  }
+  if (reinterpret_cast<std::uintptr_t>(memory) % WorkspaceView::alignment != 0) {
+    throw std::invalid_argument("scc: the workspace's memory is not aligned to " +
+                                std::to_string(WorkspaceView::alignment) + " bytes");
+  }
+  view_.carve(*state_, max_images, static_cast<unsigned char*>(memory));
+}
+
+}  // namespace gpu
+
+}  // namespace scc

@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// h, H and alpha of an image that was worked on by the GPU, for people who want to look at them.
+
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime_api.h>
+#include <scc/estimator/original_kernels.hpp>
+#include <scc/statistics.hpp>
+#include <vector>
+
+#include "loss.hpp"
+
+namespace scc::gpu {
+
+inline Statistics Loss::statistics(Workspace const& workspace, std::int64_t image, cudaStream_t stream) const {
+  require_filled(workspace);
+  workspace.require_image(image);
+  std::size_t const moment_count = state_->moment_count(), unknown_count = state_->unknown_count();
+  auto const index = static_cast<std::size_t>(image);
+  std::vector<double> moments(moment_count), alpha(unknown_count);
+  double rsmi = 0;
+  Workspace::read(moments.data(), workspace.view_.moments + index * moment_count, moment_count, stream);
+  Workspace::read(alpha.data(), workspace.view_.alpha + index * unknown_count, unknown_count, stream);
+  Workspace::read(&rsmi, workspace.view_.rsmi + index, 1, stream);
+  return statistics_in_original_kernels(plan(), moments.data(), alpha.data(), rsmi);
+}
+
+}  // namespace scc::gpu

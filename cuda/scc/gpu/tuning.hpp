@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance.md says why they are what they are.
+
+#pragma once
+
+#include <cstddef>
+
+namespace scc::gpu {
+
+/// Largest degree of the kernels that keep the whole triangle of a thread's moments in registers, and a smaller one for
+/// wide kernels and loose tolerances. Other degrees are rounded up to these; beyond them the triangle is cut into tiles.
+inline constexpr int triangle_degree = 16;
+inline constexpr int small_triangle_degree = 12;
+
+/// Rows and columns of a tile of the triangle a + b <= D; a thread keeps one tile in registers.
+inline constexpr int tile_size = 8;
+
+/// Threads of a block of a forward pass, and of a backward pass.
+inline constexpr int moments_threads = 256;
+inline constexpr int histogram_threads = 512;
+inline constexpr int gradient_threads = 256;
+
+/// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more.
+inline constexpr int forward_blocks_per_multiprocessor = 1;
+inline constexpr int gradient_blocks_per_multiprocessor = 2;
+
+/// Fewer pixels than this do not pay for the sum over the threads of another block.
+inline constexpr int moments_pixels_per_thread = 8;
+inline constexpr int histogram_pixels_per_thread = 32;
+inline constexpr int gradient_pixels_per_thread = 4;
+
+/// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
+inline constexpr int pixels_per_float_sum = 64;
+
+/// Dynamic shared memory that every device gives without being asked.
+inline constexpr std::size_t default_shared_bytes = 48 * 1024;
+
+/// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
+inline constexpr int most_unknowns_of_a_warp = 64;
+
+/// Number of moments of a triangle of this degree.
+constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
+
+/// The same, filled up so that the lanes of a warp get equally many.
+constexpr int padded_terms(int degree) { return (triangle_terms(degree) + 31) / 32 * 32; }
+
+/// The degree of the triangle kernel that serves this degree, or 0 if none does.
+constexpr int triangle_for(int degree) {
+  return degree <= small_triangle_degree ? small_triangle_degree : degree <= triangle_degree ? triangle_degree : 0;
+}
+
+/// Number of tiles that cover the triangle a + b <= degree.
+constexpr int tile_count(int degree) {
+  int count = 0;
+  for (int a = 0; a <= degree; a += tile_size) {
+    count += (degree - a) / tile_size + 1;
+  }
+  return count;
+}
+
+}  // namespace scc::gpu

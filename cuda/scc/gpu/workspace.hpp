@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What a forward pass leaves in device memory, for the backward pass and for inspection.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cuda_runtime_api.h>
+#include <memory>
+#include <scc/diagnostics.hpp>
+#include <scc/estimator/solve.hpp>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "device_state.hpp"
+#include "error.hpp"
+
+namespace scc::gpu {
+
+class Loss;
+
+/// What the blocks of a forward pass count in one image.
+struct ImageCounts {
+  unsigned long long x_outside, x_nan, y_outside, y_nan;
+  unsigned long long finished_blocks;  ///< Blocks that have left their sums; the last one solves the image.
+};
+
+/// The parts of a workspace, in device memory. Plain data, an argument of kernels.
+struct WorkspaceView {
+  ImageCounts* counts;                  ///< [images]
+  unsigned long long* finished_images;  ///< [1]; the block that finishes the last one adds up the loss
+  unsigned long long* bins;             ///< [images, B, B] histogram basis: sums in fixed point
+  double* moments;                      ///< [images, B, B]
+  double* drsmi_dmoments;               ///< [images, B, B]
+  double* alpha;                        ///< [images, unknowns]
+  double* rsmi;                         ///< [images]
+  double* loss;                         ///< [1]
+  float* loss_float;                    ///< [1] the same
+  double* sums;                         ///< chebyshev basis: [parts, slots, terms of a part] sums of blocks
+  double* solve_scratch;                ///< [images, SolveScratch] where that is too large for shared memory
+
+  /// Points the parts into `memory`, if that is not null; returns the bytes they take.
+  std::size_t carve(DeviceState const& state, std::int64_t max_images, unsigned char* memory) {
+    auto const images = static_cast<std::size_t>(max_images);
+    std::size_t used = 0;
+    auto const take = [&](auto*& part, std::size_t count) {
+      part = memory == nullptr ? nullptr : reinterpret_cast<std::remove_reference_t<decltype(part)>>(memory + used);
+      used += (count * sizeof(*part) + alignment - 1) / alignment * alignment;
+    };
+    // The first three are zeroed before a forward pass, in one piece.
+    take(finished_images, 1);
+    take(counts, images);
+    take(bins, state.plan().basis() == Basis::histogram ? images * state.moment_count() : 0);
+    take(moments, images * state.moment_count());
+    take(drsmi_dmoments, images * state.moment_count());
+    take(alpha, images * state.unknown_count());
+    take(rsmi, images);
+    take(loss, 1);
+    take(loss_float, 1);
+    take(sums, state.most_sums(max_images));
+    take(solve_scratch, state.solves_in_shared_memory() ? 0 : images * SolveScratch::size(state.plan().tables()));
+    return used;
+  }
+
+  /// Bytes, from the start of the memory, that must be zero before a forward pass.
+  std::size_t zeroed_bytes() const {
+    return static_cast<std::size_t>(reinterpret_cast<unsigned char*>(moments) -
+                                    reinterpret_cast<unsigned char*>(finished_images));
+  }
+
+  static constexpr std::size_t alignment = 256;
+};
+
+/// Results and working memory of one batch at a time, on the device of its loss: O(images), not O(pixels). Fixed in size,
+/// so that passes allocate nothing. One forward pass at a time may use it, and the backward passes that follow on the same
+/// stream, or on streams that wait for it.
+class Workspace {
+public:
+  /// Bytes of device memory that batches of up to `max_images` images need.
+  ///
+  /// @param max_images  At least 0.
+  /// @throws std::invalid_argument if max_images is negative or beyond all memory.
+  static std::size_t bytes(Loss const& loss, std::int64_t max_images);
+
+  /// Owns its memory, allocated in the order of `stream` (cudaMallocAsync) and freed in its order on destruction; the
+  /// stream must outlive the workspace. Allocates; does not synchronise.
+  ///
+  /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had.
+  Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream);
+
+  /// Works in memory of the caller, which must outlive it.
+  ///
+  /// @param memory        Device memory, aligned to 256 bytes, of any content. May be null if memory_bytes is 0.
+  /// @param memory_bytes  At least bytes(loss, max_images).
+  /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes.
+  Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes);
+
+  Workspace(Workspace&& other) noexcept { *this = std::move(other); }
+  Workspace& operator=(Workspace&& other) noexcept {
+    std::swap(state_, other.state_);
+    std::swap(max_images_, other.max_images_);
+    std::swap(view_, other.view_);
+    std::swap(owned_, other.owned_);
+    std::swap(stream_, other.stream_);
+    std::swap(extents_, other.extents_);
+    std::swap(is_filled_, other.is_filled_);
+    return *this;
+  }
+  Workspace(Workspace const&) = delete;
+  Workspace& operator=(Workspace const&) = delete;
+  ~Workspace() {
+    // The driver may be gone already, with all its memory, if this is a static object.
+    if (owned_ != nullptr) {
+      static_cast<void>(cudaFreeAsync(owned_, stream_));
+    }
+  }
+
+  /// L = -mean rSMI of the last forward pass: one number in device memory, written in the order of its stream.
+  double const* loss() const { return view_.loss; }
+  /// The same as a float.
+  float const* loss_float() const { return view_.loss_float; }
+  /// [images] rSMI of each image of the last forward pass, in device memory; NaN for an image that held a NaN pixel or
+  /// whose system could not be solved.
+  double const* rsmi() const { return view_.rsmi; }
+
+  std::int64_t max_images() const { return max_images_; }
+
+  /// Counts of odd pixels in the last forward pass, over all images. Waits for `stream`, which must be the one of that
+  /// pass or wait for it.
+  ///
+  /// @throws Error if that fails.
+  Diagnostics diagnostics(cudaStream_t stream) const {
+    std::vector<ImageCounts> counts(static_cast<std::size_t>(images()));
+    if (!counts.empty()) {
+      read(counts.data(), view_.counts, counts.size(), stream);
+    }
+    Diagnostics total;
+    for (ImageCounts const& image : counts) {
+      total += diagnostics_of(image);
+    }
+    return total;
+  }
+
+  /// Counts of odd pixels of one image of the last forward pass; waits for `stream` likewise.
+  ///
+  /// @throws std::invalid_argument unless 0 <= image < images; Error if a CUDA call fails.
+  Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
+    require_image(image);
+    ImageCounts counts{};
+    read(&counts, view_.counts + image, 1, stream);
+    return diagnostics_of(counts);
+  }
+
+private:
+  friend class Loss;
+
+  static Diagnostics diagnostics_of(ImageCounts const& counts) {
+    return {static_cast<std::int64_t>(counts.x_outside), static_cast<std::int64_t>(counts.x_nan),
+            static_cast<std::int64_t>(counts.y_outside), static_cast<std::int64_t>(counts.y_nan)};
+  }
+
+  /// Number of images of the last forward pass that had pixels.
+  std::int64_t images() const {
+    return is_filled_ && extents_[1] > 0 && extents_[2] > 0 && extents_[3] > 0 ? extents_[0] : 0;
+  }
+
+  void require_image(std::int64_t image) const {
+    if (image < 0 || image >= images()) {
+      throw std::invalid_argument("scc: image " + std::to_string(image) + " was asked for, but the workspace holds " +
+                                  std::to_string(images()) + " images");
+    }
+  }
+
+  template <class T>
+  static void read(T* out, T const* device, std::size_t count, cudaStream_t stream) {
+    check(cudaMemcpyAsync(out, device, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  }
+
+  /// Bytes of memory for so many images.
+  static std::size_t bytes(DeviceState const& state, std::int64_t max_images) {
+    if (max_images < 0 || max_images > largest_images) {
+      throw std::invalid_argument("scc: a workspace for " + std::to_string(max_images) +
+                                  " images was asked for, must be between 0 and " + std::to_string(largest_images));
+    }
+    WorkspaceView sizes{};
+    return sizes.carve(state, max_images, nullptr);
+  }
+
+  // More images than any memory holds, few enough for the sizes not to overflow.
+  static constexpr std::int64_t largest_images = std::int64_t{1} << 31;
+
+  std::shared_ptr<DeviceState const> state_;
+  std::int64_t max_images_ = 0;
+  WorkspaceView view_{};
+  void* owned_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  std::array<std::int64_t, 4> extents_{};
+  bool is_filled_ = false;
+};
+
+}  // namespace scc::gpu
