@@ -38,6 +38,9 @@ inline constexpr int pixels_per_float_sum = 64;
 /// Dynamic shared memory that every device gives without being asked.
 inline constexpr std::size_t default_shared_bytes = 48 * 1024;
 
+/// What the kernels' static variables take of a block's shared memory, and some room.
+inline constexpr std::size_t static_shared_bytes = 256;
+
 /// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
 inline constexpr int most_unknowns_of_a_warp = 64;
 

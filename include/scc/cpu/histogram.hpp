@@ -35,13 +35,7 @@ public:
   }
 
   /// Units of a weight of 1.
-  static double unit(std::int64_t pixels) {
-    int log2_pixels = 0;
-    while ((pixels - 1) >> log2_pixels != 0) {
-      ++log2_pixels;
-    }
-    return std::ldexp(1.0, std::min(50, 61 - log2_pixels));
-  }
+  static double unit(std::int64_t pixels) { return spline_histogram::fixed_point_unit(pixels, 50); }
 
   /// Adds the first `count` pixels of two blocks.
   void add(PixelBlock<double> const& x, PixelBlock<double> const& y, int count) {

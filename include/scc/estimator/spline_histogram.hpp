@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "../config.hpp"
@@ -63,6 +64,16 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weight_derivatives(Real f, Real* dw) {
   dw[1] = f * (three_halves * f - 2);
   dw[2] = g * (2 - three_halves * g);
   dw[3] = half * f * f;
+}
+
+/// What a weight of 1 counts in a histogram of fixed-point numbers: 2^most_bits, or less where the sum of `pixels` pixels,
+/// whose weights sum to 1 each, could pass 2^62.
+inline double fixed_point_unit(std::int64_t pixels, int most_bits) {
+  int log2_pixels = 0;
+  while ((pixels - 1) >> log2_pixels != 0) {
+    ++log2_pixels;
+  }
+  return std::ldexp(1.0, std::min(most_bits, 61 - log2_pixels));
 }
 
 /// Least-squares splines through samples on an equally spaced grid.

@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What the forward kernels have in common: each block leaves its share of the moments of an image; the last one to do so
+/// collects them and solves the image; the last one to solve an image adds up the loss. No block waits for another.
+
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime.h>
+#include <scc/estimator/domain_map.hpp>
+#include <scc/estimator/tables.hpp>
+
+#include "../cut.hpp"
+#include "../pixel_view.hpp"
+#include "../workspace.hpp"
+#include "pixels.cuh"
+#include "shared_memory.cuh"
+#include "solve.cuh"
+#include "warp.cuh"
+
+namespace scc::gpu {
+
+/// Argument of the forward kernels. blockIdx.x is the block of the cut, blockIdx.y the part of the moments it works on.
+template <class Real>
+struct ForwardArguments {
+  Tables tables;
+  PixelView x, y;
+  PixelOrder order;
+  DomainMap<Real> x_domain, y_domain;
+  Cut cut;
+  int parts;         ///< Parts of the moments: tiles of the triangle, or bands of the histogram
+  int rows_of_part;  ///< histogram: rows of bins that one band has at most
+  double unit;       ///< histogram: what a weight of 1 counts
+  bool solves_in_shared_memory;
+  WorkspaceView workspace;
+};
+
+/// Counts of the odd pixels that a thread has seen.
+struct PixelCounts {
+  unsigned x_outside = 0, x_nan = 0, y_outside = 0, y_nan = 0;
+
+  template <class Real>
+  __device__ void add(MappedPixel<Real> const& x, MappedPixel<Real> const& y) {
+    x_outside += static_cast<unsigned>(x.outside);
+    x_nan += static_cast<unsigned>(x.nan);
+    y_outside += static_cast<unsigned>(y.outside);
+    y_nan += static_cast<unsigned>(y.nan);
+  }
+
+  /// Adds the counts of a warp to those of an image. Integers, so that the order of the additions means nothing.
+  __device__ void add_to(ImageCounts& counts) const {
+    add_to(counts.x_outside, x_outside);
+    add_to(counts.x_nan, x_nan);
+    add_to(counts.y_outside, y_outside);
+    add_to(counts.y_nan, y_nan);
+  }
+
+private:
+  __device__ static void add_to(unsigned long long& total, unsigned count) {
+    unsigned const sum = sum_over_warp(count);
+    if (lane_index() == 0 && sum > 0) {
+      atomicAdd(&total, static_cast<unsigned long long>(sum));
+    }
+  }
+};
+
+/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What the blocks that
+/// arrived before have written is then there for this block to read, from the second-level cache.
+__device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t expected) {
+  SCC_SHARED(is_last, bool);
+  __syncthreads();
+  if (thread_index() == 0) {
+    __threadfence();
+    is_last = atomicAdd(counter, 1ull) + 1 == static_cast<unsigned long long>(expected);
+    __threadfence();
+  }
+  __syncthreads();
+  bool const result = is_last;
+  __syncthreads();  // all have read it before the next call writes it
+  return result;
+}
+
+/// -mean of rSMI over the images, by one block, in an order that depends on the number of images alone.
+template <class Real>
+__device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
+  double* const sums = dynamic_shared<double>();
+  double sum = 0;
+  for (std::int64_t image = thread_index(); image < arguments.cut.images; image += thread_count()) {
+    sum += __ldcg(arguments.workspace.rsmi + image);
+  }
+  sums[thread_index()] = sum;
+  __syncthreads();
+  if (thread_index() == 0) {
+    double total = 0;
+    for (int k = 0; k < thread_count() && k < arguments.cut.images; ++k) {
+      total += sums[k];
+    }
+    double const loss = -total / static_cast<double>(arguments.cut.images);
+    *arguments.workspace.loss = loss;
+    *arguments.workspace.loss_float = static_cast<float>(loss);
+  }
+  __syncthreads();
+}
+
+/// The forward pass of a block. Moments::add leaves the block's share of one image; Moments::collect makes the image's
+/// moments [B, B] of all shares.
+template <class Moments, class Real>
+__device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
+  WorkspaceView const& workspace = arguments.workspace;
+  arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
+    std::int64_t const image = segment.image;
+    ImageCounts& counts = workspace.counts[image];
+    PixelCounts odd_pixels;
+    Moments::add(arguments, segment, odd_pixels);
+    if (blockIdx.y == 0) {
+      odd_pixels.add_to(counts);
+    }
+    if (!is_last_arrival(&counts.finished_blocks, arguments.cut.sharers(image) * arguments.parts)) {
+      return;
+    }
+    auto const moment_count = static_cast<std::int64_t>(arguments.tables.basis_size) * arguments.tables.basis_size;
+    double* const moments = workspace.moments + image * moment_count;
+    Moments::collect(arguments, image, moments);
+    __syncthreads();
+    bool const has_nan = __ldcg(&counts.x_nan) + __ldcg(&counts.y_nan) > 0;
+    solve_image(arguments.tables, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
+    if (is_last_arrival(workspace.finished_images, arguments.cut.images)) {
+      store_loss(arguments);
+    }
+  });
+}
+
+}  // namespace scc::gpu

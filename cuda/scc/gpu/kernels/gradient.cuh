@@ -1,0 +1,287 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Second pass: the gradient of each pixel from the coefficients of its image (scc/estimator/gradient_coefficients.hpp).
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cuda_runtime.h>
+#include <scc/config.hpp>
+#include <scc/estimator/domain_map.hpp>
+#include <scc/estimator/gradient_coefficients.hpp>
+#include <scc/estimator/spline_histogram.hpp>
+#include <scc/gradient_mode.hpp>
+
+#include "../cut.hpp"
+#include "../pixel_view.hpp"
+#include "../tuning.hpp"
+#include "pixels.cuh"
+#include "shared_memory.cuh"
+#include "warp.cuh"
+
+namespace scc::gpu {
+
+/// Argument of the gradient kernels.
+template <class Real>
+struct GradientArguments {
+  PixelView other, varied, gradient;
+  PixelOrder order;
+  DomainMap<Real> other_domain, varied_domain;
+  Cut cut;
+  int basis_size;  ///< B
+  Side side;
+  bool accumulate;
+  bool stages_coefficients;  ///< histogram: the coefficients of an image fit shared memory
+  double factor;
+  float const* grad_loss;
+  double const* drsmi_dmoments;  ///< [images, B, B]
+};
+
+/// The backward pass of a block. For each image that it has a share in, Gradient::prepare puts what it needs of the
+/// coefficients into shared memory; a Gradient evaluates groups of pixels.
+template <class Gradient, class Real>
+__device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
+  double const factor =
+    arguments.factor * (arguments.grad_loss == nullptr ? 1.0 : static_cast<double>(__ldg(arguments.grad_loss)));
+  arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
+    std::int64_t const moment_count = static_cast<std::int64_t>(arguments.basis_size) * arguments.basis_size;
+    double const* const coefficients = arguments.drsmi_dmoments + segment.image * moment_count;
+    __syncthreads();  // nobody reads the coefficients of the image before any more
+    Gradient const gradient(arguments, coefficients, factor);
+    __syncthreads();
+    PairedGroups<Real> groups(arguments, arguments.other, arguments.varied, segment.image, segment.first_tile,
+                              segment.last_tile);
+    while (!groups.is_done()) {
+      std::int64_t const start = groups.start();
+      int const count = groups.count();
+      RawGroup<Real> raw_other, raw_varied;
+      groups.take(raw_other, raw_varied);
+      auto const other = map_group(arguments.other.type, arguments.other_domain, raw_other);
+      auto const varied = map_group(arguments.varied.type, arguments.varied_domain, raw_varied);
+      Real values[group_size];
+      gradient.evaluate(other, varied, values);
+      SCC_UNROLL
+      for (int k = 0; k < group_size; ++k) {
+        values[k] = varied.pixels[k].outside != 0 ? Real(0) : values[k];
+      }
+      store_group(arguments.gradient, arguments.order, segment.image, start, count, values, arguments.accumulate);
+    }
+  });
+}
+
+/// Chebyshev basis: sum over b >= 1 of U_{b-1}(varied) sum_a b G_ab T_a(other), as T_b' = b U_{b-1}. The coefficients
+/// b G_ab are in shared memory as rows b = 1, 2, ... of a = 0, 1, ...
+template <class Real>
+__device__ inline Real* stage_coefficients(GradientArguments<Real> const& arguments, double const* drsmi_dmoments,
+                                           double factor, int rows, int columns) {
+  Real* const staged = dynamic_shared<Real>();
+  int const size = arguments.basis_size;
+  for (int k = thread_index(); k < rows * columns; k += thread_count()) {
+    int const b = k / columns + 1, a = k % columns;
+    staged[k] = a + b < size
+                  ? static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, size, arguments.side, a, b))
+                  : Real(0);
+  }
+  return staged;
+}
+
+/// Degree at most `Degree`: all T_a(other) of a group are in registers.
+template <int Degree>
+class TriangleGradient {
+public:
+  static constexpr int columns = (Degree + 3) / 4 * 4;  ///< a < Degree, filled up to whole float4
+  static constexpr std::size_t shared_bytes = Degree * columns * sizeof(float);
+
+  __device__ TriangleGradient(GradientArguments<float> const& arguments, double const* drsmi_dmoments, double factor)
+      : coefficients_(
+          reinterpret_cast<float4 const*>(stage_coefficients(arguments, drsmi_dmoments, factor, Degree, columns))) {}
+
+  __device__ void evaluate(PixelGroup<float> const& other, PixelGroup<float> const& varied,
+                           float (&gradient)[group_size]) const {
+    float t[Degree][group_size], u_previous[group_size], u[group_size];
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      float const two_t = 2 * other.pixels[k].t;
+      t[0][k] = 1;
+      t[1][k] = other.pixels[k].t;
+      SCC_UNROLL
+      for (int a = 2; a < Degree; ++a) {
+        t[a][k] = multiply_add(two_t, t[a - 1][k], -t[a - 2][k]);
+      }
+      u_previous[k] = 0;
+      u[k] = 1;
+      gradient[k] = 0;
+    }
+    SCC_UNROLL
+    for (int b = 1; b <= Degree; ++b) {
+      float inner[group_size] = {};
+      SCC_UNROLL
+      for (int four = 0; four < columns / 4; ++four) {
+        if (4 * four > Degree - b) {
+          continue;
+        }
+        float4 const c = coefficients_[(b - 1) * (columns / 4) + four];
+        float const parts[4] = {c.x, c.y, c.z, c.w};
+        SCC_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          int const a = 4 * four + i;
+          SCC_UNROLL
+          for (int k = 0; k < group_size; ++k) {
+            if (a <= Degree - b) {
+              inner[k] = multiply_add(parts[i], t[a][k], inner[k]);
+            }
+          }
+        }
+      }
+      SCC_UNROLL
+      for (int k = 0; k < group_size; ++k) {
+        gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
+        float const following = multiply_add(2 * varied.pixels[k].t, u[k], -u_previous[k]);
+        u_previous[k] = u[k];
+        u[k] = following;
+      }
+    }
+  }
+
+private:
+  float4 const* coefficients_;  // [Degree, columns / 4]
+};
+
+/// Any degree: T_a(other) of tile_size a at a time, and U_b(varied) anew for each of these tiles.
+template <class Real>
+class TileGradient {
+public:
+  /// Columns of the staged coefficients for a degree D: a < D, filled up to whole tiles.
+  static __host__ __device__ int columns(int degree) { return (degree + tile_size - 1) / tile_size * tile_size; }
+  static std::size_t shared_bytes(int degree) {
+    return static_cast<std::size_t>(degree) * static_cast<std::size_t>(columns(degree)) * sizeof(Real);
+  }
+
+  __device__ TileGradient(GradientArguments<Real> const& arguments, double const* drsmi_dmoments, double factor)
+      : degree_(arguments.basis_size - 1),
+        coefficients_(stage_coefficients(arguments, drsmi_dmoments, factor, degree_, columns(degree_))) {}
+
+  __device__ void evaluate(PixelGroup<Real> const& other, PixelGroup<Real> const& varied,
+                           Real (&gradient)[group_size]) const {
+    Real t_previous[group_size], t_current[group_size];
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      t_previous[k] = other.pixels[k].t;  // T_{-1} = T_1
+      t_current[k] = 1;
+      gradient[k] = 0;
+    }
+    for (int first_a = 0; first_a < degree_; first_a += tile_size) {
+      Real t[tile_size][group_size], u_previous[group_size], u[group_size];
+      SCC_UNROLL
+      for (int k = 0; k < group_size; ++k) {
+        SCC_UNROLL
+        for (int a = 0; a < tile_size; ++a) {
+          t[a][k] = t_current[k];
+          advance(other.pixels[k].t, t_previous[k], t_current[k]);
+        }
+        u_previous[k] = 0;
+        u[k] = 1;
+      }
+      for (int b = 1; b <= degree_ - first_a; ++b) {
+        Real const* const row = coefficients_ + (b - 1) * columns(degree_) + first_a;
+        Real inner[group_size] = {};
+        SCC_UNROLL
+        for (int a = 0; a < tile_size; ++a) {
+          SCC_UNROLL
+          for (int k = 0; k < group_size; ++k) {
+            inner[k] = multiply_add(row[a], t[a][k], inner[k]);
+          }
+        }
+        SCC_UNROLL
+        for (int k = 0; k < group_size; ++k) {
+          gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
+          advance(varied.pixels[k].t, u_previous[k], u[k]);
+        }
+      }
+    }
+  }
+
+private:
+  static __device__ void advance(Real t, Real& previous, Real& current) {
+    Real const following = multiply_add(2 * t, current, -previous);
+    previous = current;
+    current = following;
+  }
+
+  int degree_;
+  Real const* coefficients_;  // [degree, columns]
+};
+
+/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches.
+template <class Real>
+class HistogramGradient {
+public:
+  __device__ HistogramGradient(GradientArguments<Real> const& arguments, double const* drsmi_dmoments, double factor)
+      : intervals_(arguments.basis_size - spline_histogram::extra_bins),
+        other_step_(arguments.side == Side::y ? arguments.basis_size : 1),
+        varied_step_(arguments.side == Side::y ? 1 : arguments.basis_size),
+        factor_(static_cast<Real>(factor * 0.5 * intervals_)),
+        drsmi_dmoments_(drsmi_dmoments),
+        staged_(arguments.stages_coefficients ? dynamic_shared<Real>() : nullptr) {
+    if (staged_ != nullptr) {
+      for (int k = thread_index(); k < arguments.basis_size * arguments.basis_size; k += thread_count()) {
+        staged_[k] = static_cast<Real>(drsmi_dmoments[k]);
+      }
+    }
+  }
+
+  __device__ void evaluate(PixelGroup<Real> const& other, PixelGroup<Real> const& varied,
+                           Real (&gradient)[group_size]) const {
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      auto const at_other = spline_histogram::locate(other.pixels[k].t, intervals_);
+      auto const at_varied = spline_histogram::locate(varied.pixels[k].t, intervals_);
+      Real w[4], dw[4];
+      spline_histogram::weights(at_other.fraction, w);
+      spline_histogram::weight_derivatives(at_varied.fraction, dw);
+      int const corner = at_other.first * other_step_ + at_varied.first * varied_step_;
+      Real sum = 0;
+      SCC_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        Real inner = 0;
+        SCC_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          int const at = corner + i * other_step_ + j * varied_step_;
+          Real const coefficient = staged_ != nullptr ? staged_[at] : static_cast<Real>(__ldg(drsmi_dmoments_ + at));
+          inner = multiply_add(dw[j], coefficient, inner);
+        }
+        sum = multiply_add(w[i], inner, sum);
+      }
+      gradient[k] = factor_ * sum;
+    }
+  }
+
+private:
+  int intervals_, other_step_, varied_step_;
+  Real factor_;
+  double const* drsmi_dmoments_;
+  Real* staged_;  // [B, B] or null
+};
+
+template <int Degree>
+static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
+  gradient_triangle(__grid_constant__ GradientArguments<float> const arguments) {
+  backward_pass<TriangleGradient<Degree>>(arguments);
+}
+
+template <class Real>
+static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4 ? gradient_blocks_per_multiprocessor : 1)
+  gradient_tile(__grid_constant__ GradientArguments<Real> const arguments) {
+  backward_pass<TileGradient<Real>>(arguments);
+}
+
+template <class Real>
+static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
+  gradient_histogram(__grid_constant__ GradientArguments<Real> const arguments) {
+  backward_pass<HistogramGradient<Real>>(arguments);
+}
+
+}  // namespace scc::gpu

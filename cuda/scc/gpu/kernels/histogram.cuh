@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins. Bins are
+/// integers, so that their sums do not depend on the order of the pixels.
+
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime.h>
+#include <scc/config.hpp>
+#include <scc/estimator/spline_histogram.hpp>
+
+#include "../tuning.hpp"
+#include "forward.cuh"
+#include "pixels.cuh"
+#include "shared_memory.cuh"
+#include "warp.cuh"
+
+namespace scc::gpu {
+
+/// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
+template <class Real>
+struct HistogramMoments {
+  static __device__ void add(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts) {
+    int const size = arguments.tables.basis_size;
+    int const intervals = size - spline_histogram::extra_bins;
+    int const first_row = static_cast<int>(blockIdx.y) * arguments.rows_of_part;
+    int const rows = size - first_row < arguments.rows_of_part ? size - first_row : arguments.rows_of_part;
+    // Halves of 64-bit sums: a multiprocessor adds 32-bit numbers at once, 64-bit ones by trial and error.
+    unsigned* const low = dynamic_shared<unsigned>();
+    unsigned* const high = low + rows * size;
+    for (int bin = thread_index(); bin < 2 * rows * size; bin += thread_count()) {
+      low[bin] = 0;
+    }
+    __syncthreads();
+
+    auto const unit = static_cast<Real>(arguments.unit);
+    PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment.image, segment.first_tile,
+                              segment.last_tile);
+    while (!groups.is_done()) {
+      int const count = groups.count();
+      RawGroup<Real> raw_x, raw_y;
+      groups.take(raw_x, raw_y);
+      auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
+      auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      SCC_UNROLL
+      for (int k = 0; k < group_size; ++k) {
+        if (k >= count) {
+          continue;
+        }
+        counts.add(x.pixels[k], y.pixels[k]);
+        auto const at_x = spline_histogram::locate(x.pixels[k].t, intervals);
+        auto const at_y = spline_histogram::locate(y.pixels[k].t, intervals);
+        Real weights_x[4], weights_y[4];
+        spline_histogram::weights(at_x.fraction, weights_x);
+        spline_histogram::weights(at_y.fraction, weights_y);
+        SCC_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          int const row = at_x.first + i - first_row;
+          if (row < 0 || row >= rows) {
+            continue;
+          }
+          SCC_UNROLL
+          for (int j = 0; j < 4; ++j) {
+            int const bin = row * size + at_y.first + j;
+            add_to_bin(low[bin], high[bin], weights_x[i] * unit * weights_y[j]);
+          }
+        }
+      }
+    }
+    __syncthreads();
+    unsigned long long* const bins =
+      arguments.workspace.bins + segment.image * size * size + static_cast<std::int64_t>(first_row) * size;
+    for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {
+      unsigned long long const sum = static_cast<unsigned long long>(high[bin]) << 32 | low[bin];
+      if (sum > 0) {
+        atomicAdd(bins + bin, sum);
+      }
+    }
+  }
+
+  static __device__ void collect(ForwardArguments<Real> const& arguments, std::int64_t image, double* moments) {
+    std::int64_t const size = arguments.tables.basis_size;
+    double const total = arguments.unit * static_cast<double>(arguments.cut.pixels);
+    for (std::int64_t bin = thread_index(); bin < size * size; bin += thread_count()) {
+      moments[bin] = static_cast<double>(__ldcg(arguments.workspace.bins + image * size * size + bin)) / total;
+    }
+  }
+
+private:
+  /// Adds a number >= 0 to a bin. Whatever the order of the additions, low ends as their sum modulo 2^32, and has
+  /// overflowed as often as that sum demands.
+  static __device__ void add_to_bin(unsigned& low, unsigned& high, Real value) {
+    auto const number = static_cast<unsigned long long>(value + Real(0.5));
+    auto const low_part = static_cast<unsigned>(number);
+    unsigned const before = atomicAdd(&low, low_part);
+    unsigned const carry = before + low_part < before ? 1 : 0;
+    unsigned const high_part = static_cast<unsigned>(number >> 32) + carry;
+    if (high_part > 0) {
+      atomicAdd(&high, high_part);
+    }
+  }
+};
+
+template <class Real>
+static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
+  moments_histogram(__grid_constant__ ForwardArguments<Real> const arguments) {
+  forward_pass<HistogramMoments<Real>>(arguments);
+}
+
+}  // namespace scc::gpu

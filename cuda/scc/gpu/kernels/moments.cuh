@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while its
+/// pixels go by: the whole triangle where that fits, else one tile of it.
+
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime.h>
+#include <scc/config.hpp>
+#include <scc/estimator/chebyshev.hpp>
+#include <type_traits>
+
+#include "../tuning.hpp"
+#include "forward.cuh"
+#include "pixels.cuh"
+#include "shared_memory.cuh"
+#include "warp.cuh"
+
+namespace scc::gpu {
+
+/// Sums of a block over a segment: in Real over the few pixels of a thread and over the lanes of its warp, then in double
+/// over time and over the warps; all in a fixed order. Leaves them at `out` [Terms].
+///
+/// @param add_pixel  add_pixel(sums, x, y, weight): adds weight (1 or 0) times the products of a pixel pair to sums [Terms].
+template <int Terms, class Real, class AddPixel>
+__device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts,
+                                   double* out, AddPixel const& add_pixel) {
+  constexpr int terms_of_lane = Terms / warp_size;
+  constexpr std::int64_t groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
+  double lane_sums[terms_of_lane] = {};
+  PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment.image, segment.first_tile, segment.last_tile);
+  while (!groups.is_done()) {
+    Real sums[Terms];
+    SCC_UNROLL
+    for (int k = 0; k < Terms; ++k) {
+      sums[k] = 0;
+    }
+    for (std::int64_t group = 0; group < groups_per_sum && !groups.is_done(); ++group) {
+      int const count = groups.count();
+      RawGroup<Real> raw_x, raw_y;
+      groups.take(raw_x, raw_y);
+      auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
+      auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      SCC_UNROLL
+      for (int k = 0; k < group_size; ++k) {
+        if (k < count) {
+          counts.add(x.pixels[k], y.pixels[k]);
+        }
+        add_pixel(sums, x.pixels[k].t, y.pixels[k].t, k < count ? Real(1) : Real(0));
+      }
+    }
+    sum_over_warp(sums);
+    SCC_UNROLL
+    for (int k = 0; k < terms_of_lane; ++k) {
+      lane_sums[k] += static_cast<double>(sums[k]);
+    }
+  }
+  double* const warp_sums = dynamic_shared<double>();  // [warps, Terms]
+  SCC_UNROLL
+  for (int k = 0; k < terms_of_lane; ++k) {
+    warp_sums[warp_index() * Terms + lane_index() * terms_of_lane + k] = lane_sums[k];
+  }
+  __syncthreads();
+  for (int term = thread_index(); term < Terms; term += thread_count()) {
+    double sum = 0;
+    for (int warp = 0; warp < warp_count(); ++warp) {
+      sum += warp_sums[warp * Terms + term];
+    }
+    out[term] = sum;
+  }
+}
+
+/// Moments of an image from the sums of its blocks.
+///
+/// @param index  index(a, b): where the sum of T_a T_b is among the `stride` sums of a slot.
+template <class Real, class Index>
+__device__ inline void collect_moments(ForwardArguments<Real> const& arguments, std::int64_t image, std::int64_t stride,
+                                       double* moments, Index const& index) {
+  int const size = arguments.tables.basis_size;
+  std::int64_t const first = arguments.cut.slot(arguments.cut.first_sharer(image), image);
+  std::int64_t const last = arguments.cut.slot(arguments.cut.last_sharer(image), image);
+  for (int k = thread_index(); k < size * size; k += thread_count()) {
+    int const a = k / size, b = k % size;
+    double sum = 0;
+    if (a + b < size) {
+      double const* const sums = arguments.workspace.sums + index(a, b);
+      for (std::int64_t slot = first; slot <= last; ++slot) {
+        sum += __ldcg(sums + slot * stride);
+      }
+    }
+    moments[k] = sum / static_cast<double>(arguments.cut.pixels);
+  }
+}
+
+/// The whole triangle a + b <= Degree.
+template <int Degree>
+struct TriangleMoments {
+  static constexpr int terms = padded_terms(Degree);
+
+  static __host__ __device__ constexpr int index(int a, int b) { return a * (Degree + 1) - a * (a - 1) / 2 + b; }
+
+  static __device__ void add(ForwardArguments<float> const& arguments, Segment const& segment, PixelCounts& counts) {
+    std::int64_t const slot = arguments.cut.slot(blockIdx.x, segment.image);
+    sum_segment<terms>(arguments, segment, counts, arguments.workspace.sums + slot * terms,
+                       [](float(&sums)[terms], float x, float y, float weight) {
+                         float ty[Degree + 1];
+                         ty[0] = 1;
+                         ty[1] = y;
+                         SCC_UNROLL
+                         for (int b = 2; b <= Degree; ++b) {
+                           ty[b] = multiply_add(2 * y, ty[b - 1], -ty[b - 2]);
+                         }
+                         float previous = weight * x, current = weight;  // T_{-1} = T_1
+                         SCC_UNROLL
+                         for (int a = 0; a <= Degree; ++a) {
+                           SCC_UNROLL
+                           for (int b = 0; b <= Degree - a; ++b) {
+                             sums[index(a, b)] = multiply_add(current, ty[b], sums[index(a, b)]);
+                           }
+                           float const following = multiply_add(2 * x, current, -previous);
+                           previous = current;
+                           current = following;
+                         }
+                       });
+  }
+
+  static __device__ void collect(ForwardArguments<float> const& arguments, std::int64_t image, double* moments) {
+    collect_moments(arguments, image, terms, moments, [](int a, int b) { return index(a, b); });
+  }
+};
+
+/// One tile of the triangle, number blockIdx.y, of a degree that is known at run time only.
+template <class Real>
+struct TileMoments {
+  static constexpr int terms = tile_size * tile_size;
+
+  /// Rows of tiles have fewer tiles from one to the next; the number of those before row `row`.
+  static __device__ int tiles_before(int degree, int row) {
+    int count = 0;
+    for (int r = 0; r < row; ++r) {
+      count += (degree - r * tile_size) / tile_size + 1;
+    }
+    return count;
+  }
+
+  static __device__ void add(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts) {
+    int const degree = arguments.tables.basis_size - 1;
+    int row = 0;
+    while (tiles_before(degree, row + 1) <= static_cast<int>(blockIdx.y)) {
+      ++row;
+    }
+    int const first_a = row * tile_size;
+    int const first_b = (static_cast<int>(blockIdx.y) - tiles_before(degree, row)) * tile_size;
+    std::int64_t const slot = arguments.cut.slot(blockIdx.x, segment.image);
+    double* const out = arguments.workspace.sums + (slot * arguments.parts + blockIdx.y) * terms;
+    sum_segment<terms>(arguments, segment, counts, out,
+                       [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
+                         Real ty[tile_size];
+                         Real y_previous = y, y_current = 1;  // T_{-1} = T_1
+                         for (int b = 0; b < first_b; ++b) {
+                           advance(y, y_previous, y_current);
+                         }
+                         SCC_UNROLL
+                         for (int b = 0; b < tile_size; ++b) {
+                           ty[b] = y_current;
+                           advance(y, y_previous, y_current);
+                         }
+                         Real previous = weight * x, current = weight;
+                         for (int a = 0; a < first_a; ++a) {
+                           advance(x, previous, current);
+                         }
+                         SCC_UNROLL
+                         for (int a = 0; a < tile_size; ++a) {
+                           SCC_UNROLL
+                           for (int b = 0; b < tile_size; ++b) {
+                             sums[a * tile_size + b] = multiply_add(current, ty[b], sums[a * tile_size + b]);
+                           }
+                           advance(x, previous, current);
+                         }
+                       });
+  }
+
+  static __device__ void collect(ForwardArguments<Real> const& arguments, std::int64_t image, double* moments) {
+    int const degree = arguments.tables.basis_size - 1;
+    collect_moments(arguments, image, std::int64_t{arguments.parts} * terms, moments, [degree](int a, int b) {
+      int const tile = tiles_before(degree, a / tile_size) + b / tile_size;
+      return tile * terms + a % tile_size * tile_size + b % tile_size;
+    });
+  }
+
+private:
+  static __device__ void advance(Real t, Real& previous, Real& current) {
+    Real const following = multiply_add(2 * t, current, -previous);
+    previous = current;
+    current = following;
+  }
+};
+
+template <int Degree>
+static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_multiprocessor)
+  moments_triangle(__grid_constant__ ForwardArguments<float> const arguments) {
+  forward_pass<TriangleMoments<Degree>>(arguments);
+}
+
+template <class Real>
+static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_multiprocessor)
+  moments_tile(__grid_constant__ ForwardArguments<Real> const arguments) {
+  forward_pass<TileMoments<Real>>(arguments);
+}
+
+}  // namespace scc::gpu

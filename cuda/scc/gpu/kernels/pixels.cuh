@@ -1,0 +1,287 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value that
+/// all threads share, so that one kernel serves all types; a branch on it costs little beside a group's arithmetic.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <scc/config.hpp>
+#include <scc/estimator/domain_map.hpp>
+#include <type_traits>
+
+#include "../pixel_view.hpp"
+#include "warp.cuh"
+
+namespace scc::gpu {
+
+/// The bits of a group of pixels as they came from memory, so that a load can be under way while others are worked on.
+template <class Real>
+struct RawGroup {
+  unsigned words[group_size * sizeof(Real) / sizeof(unsigned)];
+};
+
+/// A group of pixels as the bases see it.
+template <class Real>
+struct PixelGroup {
+  MappedPixel<Real> pixels[group_size];
+};
+
+/// a / b for a >= 0, b > 0; the 64-bit division of a GPU is a long function.
+__device__ inline std::int64_t divide(std::int64_t a, std::int64_t b) {
+  if (((a | b) >> 32) == 0) {
+    return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
+  }
+  return a / b;
+}
+
+/// Calls body(k, offset) for the pixels number first + k, k < count <= group_size, of an image: the offset in elements from
+/// its first pixel.
+template <class Body>
+__device__ inline void for_each_pixel(PixelOrder const& order, PixelView const& view, std::int64_t first, int count,
+                                      Body const& body) {
+  std::int64_t const middle = order.extent[1], inner = order.extent[2];
+  std::int64_t const row = inner > first ? 0 : divide(first, inner);
+  std::int64_t const outer_index = middle > row ? 0 : divide(row, middle);
+  std::int64_t middle_index = row - outer_index * middle;
+  std::int64_t inner_index = first - row * inner;
+  std::int64_t offset = outer_index * view.stride[0] + middle_index * view.stride[1] + inner_index * view.stride[2];
+  SCC_UNROLL
+  for (int k = 0; k < group_size; ++k) {
+    if (k < count) {
+      body(k, offset);
+    }
+    offset += view.stride[2];
+    if (++inner_index == inner) {
+      inner_index = 0;
+      offset += view.stride[1] - inner * view.stride[2];
+      if (++middle_index == middle) {
+        middle_index = 0;
+        offset += view.stride[0] - middle * view.stride[1];
+      }
+    }
+  }
+}
+
+/// First pixel of an image of the view, as elements of type T.
+template <class T>
+__device__ inline T* image_data(PixelView const& view, std::int64_t image) {
+  return static_cast<T*>(view.data) + image * view.image_stride;
+}
+
+/// Reads the pixels number first + k, k < count, of an image. Bits of the others are 0.
+template <class Real>
+__device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
+                                            std::int64_t first, int count) {
+  RawGroup<Real> raw{};
+  bool const at_once = view.in_groups && count == group_size;
+  switch (element_bytes(view.type)) {
+    case 1: {
+      auto const* const data = image_data<std::uint8_t const>(view, image);
+      if (at_once) {
+        raw.words[0] = __ldg(reinterpret_cast<unsigned const*>(data + first));
+      } else {
+        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
+          raw.words[0] |= static_cast<unsigned>(data[offset]) << (8 * k);
+        });
+      }
+      break;
+    }
+    case 2: {
+      auto const* const data = image_data<std::uint16_t const>(view, image);
+      if (at_once) {
+        uint2 const words = __ldg(reinterpret_cast<uint2 const*>(data + first));
+        raw.words[0] = words.x;
+        raw.words[1] = words.y;
+      } else {
+        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
+          raw.words[k / 2] |= static_cast<unsigned>(data[offset]) << (16 * (k % 2));
+        });
+      }
+      break;
+    }
+    case 4: {
+      auto const* const data = image_data<unsigned const>(view, image);
+      if (at_once) {
+        uint4 const words = __ldg(reinterpret_cast<uint4 const*>(data + first));
+        raw.words[0] = words.x;
+        raw.words[1] = words.y;
+        raw.words[2] = words.z;
+        raw.words[3] = words.w;
+      } else {
+        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) { raw.words[k] = data[offset]; });
+      }
+      break;
+    }
+    default: {
+      if constexpr (std::is_same_v<Real, double>) {
+        auto const* const data = image_data<uint2 const>(view, image);
+        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
+          uint2 const words = __ldg(data + offset);
+          raw.words[2 * k] = words.x;
+          raw.words[2 * k + 1] = words.y;
+        });
+      }
+      break;
+    }
+  }
+  return raw;
+}
+
+/// Maps a group onto [-1, 1].
+template <class Real>
+__device__ inline PixelGroup<Real> map_group(ElementType type, DomainMap<Real> const& domain,
+                                             RawGroup<Real> const& raw) {
+  Real values[group_size];
+  auto const decode = [&](auto const& value_of) {
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      values[k] = value_of(k);
+    }
+  };
+  switch (type) {
+    case ElementType::uint8:
+      decode([&](int k) { return domain.byte_value(static_cast<std::uint8_t>(raw.words[0] >> (8 * k))); });
+      break;
+    case ElementType::float16:
+      decode([&](int k) {
+        auto const bits = static_cast<unsigned short>(raw.words[k / 2] >> (16 * (k % 2)));
+        return static_cast<Real>(__half2float(__ushort_as_half(bits)));
+      });
+      break;
+    case ElementType::bfloat16:
+      decode([&](int k) { return static_cast<Real>(__uint_as_float(raw.words[k / 2] >> (16 * (k % 2)) << 16)); });
+      break;
+    case ElementType::float32:
+      decode([&](int k) { return static_cast<Real>(__uint_as_float(raw.words[k])); });
+      break;
+    default:
+      if constexpr (std::is_same_v<Real, double>) {
+        decode([&](int k) {
+          auto const bits = static_cast<std::uint64_t>(raw.words[2 * k + 1]) << 32 | raw.words[2 * k];
+          double value;
+          std::memcpy(&value, &bits, sizeof(value));
+          return value;
+        });
+      }
+      break;
+  }
+  PixelGroup<Real> group;
+  SCC_UNROLL
+  for (int k = 0; k < group_size; ++k) {
+    group.pixels[k] = domain.locate(values[k]);
+  }
+  return group;
+}
+
+/// Steps through the groups of pixels of two views that a thread has in a range of tiles, one load ahead of the work.
+template <class Real>
+class PairedGroups {
+public:
+  template <class Arguments>
+  __device__ PairedGroups(Arguments const& arguments, PixelView const& first, PixelView const& second,
+                          std::int64_t image, std::int64_t first_tile, std::int64_t last_tile)
+      : views_{&first, &second},
+        order_(&arguments.order),
+        image_(image),
+        tile_pixels_(arguments.cut.tile_pixels),
+        pixels_(arguments.cut.pixels),
+        tile_(first_tile),
+        last_tile_(last_tile) {
+    load();
+  }
+
+  __device__ bool is_done() const { return tile_ == last_tile_; }
+  /// Number of the first pixel of the current group.
+  __device__ std::int64_t start() const { return tile_ * tile_pixels_ + thread_index() * group_size; }
+  /// Number of pixels of the current group that exist: group_size, fewer or none at the end of an image.
+  __device__ int count() const {
+    std::int64_t const left = pixels_ - start();
+    return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
+  }
+
+  /// Hands out the current group and starts to load the next one.
+  __device__ void take(RawGroup<Real>& first, RawGroup<Real>& second) {
+    first = raw_[0];
+    second = raw_[1];
+    ++tile_;
+    if (tile_ < last_tile_) {
+      load();
+    }
+  }
+
+private:
+  __device__ void load() {
+    raw_[0] = load_group<Real>(*views_[0], *order_, image_, start(), count());
+    raw_[1] = load_group<Real>(*views_[1], *order_, image_, start(), count());
+  }
+
+  PixelView const* views_[2];
+  PixelOrder const* order_;
+  std::int64_t image_, tile_pixels_, pixels_, tile_, last_tile_;
+  RawGroup<Real> raw_[2];
+};
+
+/// Writes, or adds, gradients to the pixels number first + k, k < count, of an image.
+template <class Real>
+__device__ inline void store_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
+                                   std::int64_t first, int count, Real const (&gradient)[group_size], bool accumulate) {
+  // A double buffer keeps its digits and its range whatever the pixels are; any other is added to in Real.
+  auto const store_elements = [&](auto* data, auto vector, auto const& to_real, auto const& from_real) {
+    using T = std::remove_reference_t<decltype(*data)>;
+    using Vector = decltype(vector);
+    if constexpr (sizeof(Vector) == group_size * sizeof(T)) {
+      if (view.in_groups && count == group_size) {
+        auto* const target = reinterpret_cast<Vector*>(data + first);
+        T elements[group_size];
+        if (accumulate) {
+          vector = *target;
+          std::memcpy(elements, &vector, sizeof(vector));
+        }
+        SCC_UNROLL
+        for (int k = 0; k < group_size; ++k) {
+          elements[k] = from_real(accumulate ? to_real(elements[k]) + gradient[k] : gradient[k]);
+        }
+        std::memcpy(&vector, elements, sizeof(vector));
+        *target = vector;
+        return;
+      }
+    }
+    for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
+      T& target = data[offset];
+      target = from_real(accumulate ? to_real(target) + gradient[k] : gradient[k]);
+    });
+  };
+  switch (view.type) {
+    case ElementType::float64:
+      store_elements(
+        image_data<double>(view, image), char{}, [](double value) { return value; },
+        [](double value) { return value; });
+      break;
+    case ElementType::float16:
+      store_elements(
+        image_data<unsigned short>(view, image), uint2{},
+        [](unsigned short bits) { return static_cast<Real>(__half2float(__ushort_as_half(bits))); },
+        [](Real value) { return __half_as_ushort(__float2half_rn(static_cast<float>(value))); });
+      break;
+    case ElementType::bfloat16:
+      store_elements(
+        image_data<unsigned short>(view, image), uint2{},
+        [](unsigned short bits) { return static_cast<Real>(__uint_as_float(static_cast<unsigned>(bits) << 16)); },
+        [](Real value) { return __bfloat16_as_ushort(__float2bfloat16_rn(static_cast<float>(value))); });
+      break;
+    default:
+      store_elements(
+        image_data<float>(view, image), float4{}, [](float value) { return static_cast<Real>(value); },
+        [](Real value) { return static_cast<float>(value); });
+      break;
+  }
+}
+
+}  // namespace scc::gpu

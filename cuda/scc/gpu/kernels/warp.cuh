@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What the threads of a warp, and of a block, do together.
+
+#pragma once
+
+#include <cuda_runtime.h>
+#include <scc/config.hpp>
+
+namespace scc::gpu {
+
+inline constexpr int warp_size = 32;
+inline constexpr unsigned all_lanes = 0xffffffffu;
+
+__device__ inline int thread_index() { return static_cast<int>(threadIdx.x); }
+__device__ inline int thread_count() { return static_cast<int>(blockDim.x); }
+__device__ inline int lane_index() { return thread_index() % warp_size; }
+__device__ inline int warp_index() { return thread_index() / warp_size; }
+__device__ inline int warp_count() { return thread_count() / warp_size; }
+
+/// a * b + c, rounded once.
+__device__ inline float multiply_add(float a, float b, float c) {
+#if defined(SCC_EMULATION)
+  return a * b + c;  // a processor may have to call a function for the other
+#else
+  return fmaf(a, b, c);
+#endif
+}
+__device__ inline double multiply_add(double a, double b, double c) {
+#if defined(SCC_EMULATION)
+  return a * b + c;
+#else
+  return fma(a, b, c);
+#endif
+}
+
+/// Sums `Count` numbers over the lanes of a warp, and deals the sums out: afterwards the first Count / 32 elements of
+/// lane l are the sums number (Count / 32) l and following. Each step sends half of what is left, so that there are Count
+/// exchanges, not 5 Count.
+///
+/// @tparam Step  Distance of the lanes of the first exchange; for the recursion.
+template <int Step = warp_size / 2, class Real, int Count>
+__device__ inline void sum_over_warp(Real (&values)[Count]) {
+  static_assert(Count % warp_size == 0, "every lane gets equally many sums");
+  // Constants, so that the array can stay in registers.
+  constexpr int half = Count / warp_size * Step;
+  bool const takes_upper = (lane_index() & Step) != 0;
+  SCC_UNROLL
+  for (int i = 0; i < half; ++i) {
+    Real const sent = takes_upper ? values[i] : values[i + half];
+    Real const kept = takes_upper ? values[i + half] : values[i];
+    values[i] = kept + __shfl_xor_sync(all_lanes, sent, Step);
+  }
+  if constexpr (Step > 1) {
+    sum_over_warp<Step / 2>(values);
+  }
+}
+
+/// The sum of `value` over the lanes of a warp, which every lane gets.
+__device__ inline unsigned sum_over_warp(unsigned value) {
+  SCC_UNROLL
+  for (int step = warp_size / 2; step > 0; step /= 2) {
+    value += __shfl_xor_sync(all_lanes, value, step);
+  }
+  return value;
+}
+
+/// The block as the team that solves an image.
+struct BlockTeam {
+  __device__ int rank() const { return thread_index(); }
+  __device__ int size() const { return thread_count(); }
+  __device__ int row() const { return warp_index(); }
+  __device__ int rows() const { return warp_count(); }
+  __device__ int column() const { return lane_index(); }
+  __device__ int columns() const { return warp_size; }
+  __device__ void sync() const { __syncthreads(); }
+};
+
+/// One warp as a team: for steps in which a block would mostly wait for itself.
+struct WarpTeam {
+  __device__ int rank() const { return lane_index(); }
+  __device__ int size() const { return warp_size; }
+  __device__ int row() const { return 0; }
+  __device__ int rows() const { return 1; }
+  __device__ int column() const { return lane_index(); }
+  __device__ int columns() const { return warp_size; }
+  __device__ void sync() const { __syncwarp(); }
+};
+
+}  // namespace scc::gpu
