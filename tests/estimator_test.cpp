@@ -64,17 +64,18 @@ TEST_CASE("Chebyshev truncation error sums what is cut off", "[estimator]") {
 TEST_CASE("spline weights sum to 1 and have the derivatives they are said to have", "[estimator]") {
   namespace spline = scc::spline_histogram;
   for (double const f : {0.0, 0.2, 0.5, 0.99, 1.0}) {
-    double w[4], dw[4], above[4], below[4];
+    double w[4], q[3], above[4], below[4];
     double const step = 1e-5;
     spline::weights(f, w);
-    spline::weight_derivatives(f, dw);
+    spline::difference_weights(f, q);
     spline::weights(f + step, above);
     spline::weights(f - step, below);
     CHECK(std::abs(w[0] + w[1] + w[2] + w[3] - 1) < 1e-15);
-    CHECK(std::abs(dw[0] + dw[1] + dw[2] + dw[3]) < 1e-15);
+    CHECK(std::abs(q[0] + q[1] + q[2] - 1) < 1e-15);
+    double const derivatives[4] = {-q[0], q[0] - q[1], q[1] - q[2], q[2]};
     for (int i = 0; i < 4; ++i) {
       CHECK(w[i] >= 0);
-      CHECK(std::abs((above[i] - below[i]) / (2 * step) - dw[i]) < 1e-9);
+      CHECK(std::abs((above[i] - below[i]) / (2 * step) - derivatives[i]) < 1e-9);
     }
   }
 }

@@ -38,6 +38,6 @@ __global__ void solve_image(scc::Tables tables, double const* moments, double* s
 __global__ void evaluate_basis(double t, int intervals, double* out) {
   auto const at = scc::spline_histogram::locate(t, intervals);
   scc::spline_histogram::weights(at.fraction, out);
-  scc::spline_histogram::weight_derivatives(at.fraction, out + 4);
+  scc::spline_histogram::difference_weights(at.fraction, out + 4);
   out[8] = scc::chebyshev::next(2 * t, t, 1.0);
 }

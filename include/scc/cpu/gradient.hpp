@@ -145,16 +145,16 @@ private:
     for (int k = 0; k < count; ++k) {
       auto const at_other = spline_histogram::locate(other[k], intervals);
       auto const at_varied = spline_histogram::locate(varied[k], intervals);
-      double w[4], dw[4];
+      double w[4], q[3];
       spline_histogram::weights(at_other.fraction, w);
-      spline_histogram::weight_derivatives(at_varied.fraction, dw);
+      spline_histogram::difference_weights(at_varied.fraction, q);
       double const* const corner = drsmi_dmoments_ + at_other.first * other_step_ + at_varied.first * varied_step_;
       double sum = 0;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         double const* const row = corner + i * other_step_;
-        sum += w[i] * (dw[0] * row[0] + dw[1] * row[varied_step_] + dw[2] * row[2 * varied_step_] +
-                       dw[3] * row[3 * varied_step_]);
+        double const c1 = row[varied_step_], c2 = row[2 * varied_step_];
+        sum += w[i] * (q[0] * (c1 - row[0]) + q[1] * (c2 - c1) + q[2] * (row[3 * varied_step_] - c2));
       }
       gradient[k] = factor_ * sum;
     }

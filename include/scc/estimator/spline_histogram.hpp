@@ -44,26 +44,29 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE Location<Real> locate(Real t, int intervals) {
   return {first, bounded - static_cast<Real>(first)};
 }
 
-/// The four splines at a location; they sum to 1.
+/// The four splines at a location. One of them is what is missing to 1, so that rounding adds no pixels and loses none.
 template <class Real>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weights(Real f, Real* w) {
   Real const sixth = Real(1.0 / 6), two_thirds = Real(2.0 / 3), half = Real(0.5);
   Real const g = 1 - f;
   w[0] = g * g * g * sixth;
-  w[1] = two_thirds - f * f * (1 - half * f);
   w[2] = two_thirds - g * g * (1 - half * g);
   w[3] = f * f * f * sixth;
+  w[1] = 1 - w[0] - w[2] - w[3];
 }
 
-/// Derivatives of the four splines with respect to the fraction; dt = (2 / intervals) d(fraction).
+/// The three quadratic splines q of the derivative, which sum to 1:
+///
+///   d/df sum_i c_i w_i(f) = sum_{i < 3} q_i(f) (c_{i+1} - c_i),    dt = (2 / intervals) df.
+///
+/// Neighbouring coefficients are nearly equal; taking their differences first keeps the digits.
 template <class Real>
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weight_derivatives(Real f, Real* dw) {
-  Real const half = Real(0.5), three_halves = Real(1.5);
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void difference_weights(Real f, Real* q) {
+  Real const half = Real(0.5);
   Real const g = 1 - f;
-  dw[0] = -half * g * g;
-  dw[1] = f * (three_halves * f - 2);
-  dw[2] = g * (2 - three_halves * g);
-  dw[3] = half * f * f;
+  q[0] = half * g * g;
+  q[1] = half + f * g;
+  q[2] = half * f * f;
 }
 
 /// What a weight of 1 counts in a histogram of fixed-point numbers: 2^most_bits, or less where the sum of `pixels` pixels,

@@ -215,7 +215,8 @@ private:
   Real const* coefficients_;  // [degree, columns]
 };
 
-/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches.
+/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches, by the differences of their coefficients along the
+/// varied axis.
 template <class Real>
 class HistogramGradient {
 public:
@@ -227,8 +228,10 @@ public:
         drsmi_dmoments_(drsmi_dmoments),
         staged_(arguments.stages_coefficients ? dynamic_shared<Real>() : nullptr) {
     if (staged_ != nullptr) {
-      for (int k = thread_index(); k < arguments.basis_size * arguments.basis_size; k += thread_count()) {
-        staged_[k] = static_cast<Real>(drsmi_dmoments[k]);
+      // The last bin of the varied axis has no difference; those of the bins before it end here.
+      int const count = arguments.basis_size * arguments.basis_size - varied_step_;
+      for (int k = thread_index(); k < count; k += thread_count()) {
+        staged_[k] = difference(k);
       }
     }
   }
@@ -239,19 +242,18 @@ public:
     for (int k = 0; k < group_size; ++k) {
       auto const at_other = spline_histogram::locate(other.pixels[k].t, intervals_);
       auto const at_varied = spline_histogram::locate(varied.pixels[k].t, intervals_);
-      Real w[4], dw[4];
+      Real w[4], q[3];
       spline_histogram::weights(at_other.fraction, w);
-      spline_histogram::weight_derivatives(at_varied.fraction, dw);
+      spline_histogram::difference_weights(at_varied.fraction, q);
       int const corner = at_other.first * other_step_ + at_varied.first * varied_step_;
       Real sum = 0;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         Real inner = 0;
         SCC_UNROLL
-        for (int j = 0; j < 4; ++j) {
+        for (int j = 0; j < 3; ++j) {
           int const at = corner + i * other_step_ + j * varied_step_;
-          Real const coefficient = staged_ != nullptr ? staged_[at] : static_cast<Real>(__ldg(drsmi_dmoments_ + at));
-          inner = multiply_add(dw[j], coefficient, inner);
+          inner = multiply_add(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
         }
         sum = multiply_add(w[i], inner, sum);
       }
@@ -260,6 +262,10 @@ public:
   }
 
 private:
+  __device__ Real difference(int at) const {
+    return static_cast<Real>(__ldg(drsmi_dmoments_ + at + varied_step_) - __ldg(drsmi_dmoments_ + at));
+  }
+
   int intervals_, other_step_, varied_step_;
   Real factor_;
   double const* drsmi_dmoments_;

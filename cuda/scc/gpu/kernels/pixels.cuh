@@ -138,7 +138,7 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder co
 template <class Real>
 __device__ inline PixelGroup<Real> map_group(ElementType type, DomainMap<Real> const& domain,
                                              RawGroup<Real> const& raw) {
-  Real values[group_size];
+  Real values[group_size] = {};
   auto const decode = [&](auto const& value_of) {
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
