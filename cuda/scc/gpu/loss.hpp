@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <memory>
+#include <scc/checks.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
 #include <scc/estimator/plan.hpp>
 #include <scc/gradient_mode.hpp>
@@ -99,16 +100,14 @@ public:
   ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
-    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
-                  "pixels must be float, double, __half, __nv_bfloat16 or std::uint8_t");
-    require_images(x, y);
+    detail::require_images(x, y);
     require_own(workspace);
     if (x.images > workspace.max_images_) {
       throw std::invalid_argument("scc: the batch has " + std::to_string(x.images) +
                                   " images but the workspace is for at most " + std::to_string(workspace.max_images_));
     }
     workspace.is_filled_ = false;
-    workspace.extents_ = scc::detail::extents(x);
+    workspace.extents_ = detail::extents(x);
     if (x.images == 0 || x.pixels() == 0) {
       check(cudaMemsetAsync(workspace.view_.loss, 0, sizeof(double), stream), "cudaMemsetAsync");
       check(cudaMemsetAsync(workspace.view_.loss_float, 0, sizeof(float), stream), "cudaMemsetAsync");
@@ -142,7 +141,7 @@ public:
   void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                 ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {
     require_backward(x, y, workspace);
-    require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
   }
 
@@ -153,7 +152,7 @@ public:
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                   ImageBatch<G> dloss_dx, GradientMode mode, cudaStream_t stream) const {
     require_backward(x, y, workspace);
-    require_gradient(x, "x", dloss_dx, "dloss_dx");
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
     differentiate(y, x, workspace, grad_loss, scale, dloss_dx, Side::x, mode, stream);
   }
 
@@ -166,11 +165,9 @@ public:
   void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                    ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy, GradientMode mode, cudaStream_t stream) const {
     require_backward(x, y, workspace);
-    require_gradient(x, "x", dloss_dx, "dloss_dx");
-    require_gradient(y, "y", dloss_dy, "dloss_dy");
-    if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data) && workspace.images() > 0) {
-      throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
-    }
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_distinct(dloss_dx, dloss_dy);
     differentiate(y, x, workspace, grad_loss, scale, dloss_dx, Side::x, mode, stream);
     differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
   }
@@ -186,23 +183,6 @@ public:
 
 private:
   friend class Workspace;
-
-  template <class X, class Y>
-  static void require_images(ImageBatch<X> const& x, ImageBatch<Y> const& y) {
-    scc::detail::require_valid(x, "x");
-    scc::detail::require_valid(y, "y");
-    scc::detail::require_same_shape(x, "x", y, "y");
-  }
-
-  template <class Image, class G>
-  static void require_gradient(ImageBatch<Image> const& image, char const* image_name, ImageBatch<G> const& gradient,
-                               char const* name) {
-    static_assert(is_gradient_type<G>, "gradients must be float, double, __half or __nv_bfloat16, not const");
-    static_assert(!std::is_same_v<std::remove_const_t<Image>, std::uint8_t>, "uint8 images have no gradient");
-    scc::detail::require_valid(gradient, name);
-    scc::detail::require_same_shape(image, image_name, gradient, name);
-    scc::detail::require_no_overlap(gradient, name);
-  }
 
   /// That the workspace was made for this loss, and that the device of both is current.
   void require_own(Workspace const& workspace) const {
@@ -226,17 +206,9 @@ private:
 
   template <class X, class Y>
   void require_backward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
-    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
-                  "pixels must be float, double, __half, __nv_bfloat16 or std::uint8_t");
-    require_images(x, y);
+    detail::require_images(x, y);
     require_filled(workspace);
-    if (workspace.extents_ != scc::detail::extents(x)) {
-      auto const& held = workspace.extents_;
-      throw std::invalid_argument(
-        "scc: the workspace was filled by a batch of " +
-        scc::detail::shape_text(ImageBatch<X>::contiguous(nullptr, held[0], held[1], held[2], held[3])) + " but x is " +
-        scc::detail::shape_text(x));
-    }
+    detail::require_same_batch(workspace.extents_, x);
   }
 
   template <class Other, class Varied, class G>

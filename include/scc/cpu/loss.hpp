@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../checks.hpp"
 #include "../estimator/original_kernels.hpp"
 #include "../estimator/plan.hpp"
 #include "../estimator/solve.hpp"
@@ -65,9 +66,7 @@ public:
   /// @throws std::invalid_argument if shapes differ, an extent is negative, or data is null where there are pixels.
   template <class X, class Y>
   double forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace) const {
-    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
-                  "pixels must be float, double, Eigen::half, Eigen::bfloat16 or std::uint8_t");
-    require_images(x, y);
+    detail::require_images(x, y);
     // A workspace whose forward pass failed half-way must not look as if it had succeeded.
     workspace.plan_.reset();
     prepare(x, workspace);
@@ -107,7 +106,7 @@ public:
   void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss, ImageBatch<G> dloss_dy,
                 GradientMode mode = GradientMode::overwrite) const {
     require_backward(x, y, workspace);
-    require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     differentiate_pixels(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, grad_loss, dloss_dy, Side::y, mode);
   }
 
@@ -118,7 +117,7 @@ public:
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
                   ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
     require_backward(x, y, workspace);
-    require_gradient(x, "x", dloss_dx, "dloss_dx");
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
     differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);
   }
 
@@ -132,12 +131,9 @@ public:
                    ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy,
                    GradientMode mode = GradientMode::overwrite) const {
     require_backward(x, y, workspace);
-    require_gradient(x, "x", dloss_dx, "dloss_dx");
-    require_gradient(y, "y", dloss_dy, "dloss_dy");
-    if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data) &&
-        !workspace.rsmi_.empty()) {
-      throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
-    }
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_distinct(dloss_dx, dloss_dy);
     differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);
     differentiate_pixels(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, grad_loss, dloss_dy, Side::y, mode);
   }
@@ -148,8 +144,8 @@ public:
   template <class X, class Y, class G>
   double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, double grad_loss,
                           ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
-    require_images(x, y);
-    require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_images(x, y);
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     double const loss = forward(x, y, workspace);
     backward(x, y, workspace, grad_loss, dloss_dy, mode);
     return loss;
@@ -181,23 +177,6 @@ private:
   std::size_t unknown_count() const { return static_cast<std::size_t>(plan_->unknowns()); }
   std::size_t term_count() const { return static_cast<std::size_t>(plan_->terms()); }
 
-  template <class X, class Y>
-  static void require_images(ImageBatch<X> const& x, ImageBatch<Y> const& y) {
-    detail::require_valid(x, "x");
-    detail::require_valid(y, "y");
-    detail::require_same_shape(x, "x", y, "y");
-  }
-
-  template <class Image, class G>
-  static void require_gradient(ImageBatch<Image> const& image, char const* image_name, ImageBatch<G> const& gradient,
-                               char const* name) {
-    static_assert(is_gradient_type<G>, "gradients must be float, double, Eigen::half or Eigen::bfloat16, not const");
-    static_assert(!std::is_same_v<std::remove_const_t<Image>, std::uint8_t>, "uint8 images have no gradient");
-    detail::require_valid(gradient, name);
-    detail::require_same_shape(image, image_name, gradient, name);
-    detail::require_no_overlap(gradient, name);
-  }
-
   void require_filled(Workspace const& workspace) const {
     if (workspace.plan_ != plan_) {
       throw std::invalid_argument(workspace.plan_ == nullptr
@@ -208,17 +187,9 @@ private:
 
   template <class X, class Y>
   void require_backward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
-    static_assert(is_pixel_type<X> && is_pixel_type<Y>,
-                  "pixels must be float, double, Eigen::half, Eigen::bfloat16 or std::uint8_t");
-    require_images(x, y);
+    detail::require_images(x, y);
     require_filled(workspace);
-    if (workspace.extents_ != detail::extents(x)) {
-      auto const& held = workspace.extents_;
-      throw std::invalid_argument(
-        "scc: the workspace was filled by a batch of " +
-        detail::shape_text(ImageBatch<X>::contiguous(nullptr, held[0], held[1], held[2], held[3])) + " but x is " +
-        detail::shape_text(x));
-    }
+    detail::require_same_batch(workspace.extents_, x);
   }
 
   template <class X>
