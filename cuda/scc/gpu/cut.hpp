@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <scc/config.hpp>
+#include <stdexcept>
+#include <string>
 
 namespace scc::gpu {
 
@@ -18,7 +21,7 @@ inline constexpr int group_size = 4;
 /// A run of tiles of one image, the share that one block has in it.
 struct Segment {
   std::int64_t image;
-  std::int64_t first_tile, last_tile;  ///< Tiles [first, last) of the image
+  int first_tile, last_tile;  ///< Tiles [first, last) of the image
 };
 
 /// The cut of a batch: every image is a row of tiles of block_threads * group_size pixels, the last one incomplete; all
@@ -32,9 +35,13 @@ struct Cut {
 
   /// @param most_blocks       blocks that the device runs at a time
   /// @param pixels_per_thread pixels that are worth a thread, in large images
+  /// @throws std::invalid_argument if an image has more tiles than an int can count: some 10^12 pixels.
   static Cut of(std::int64_t images, std::int64_t pixels, int block_threads, int most_blocks, int pixels_per_thread) {
     std::int64_t const tile_pixels = std::int64_t{block_threads} * group_size;
     std::int64_t const tiles = (pixels + tile_pixels - 1) / tile_pixels;
+    if (tiles > std::numeric_limits<int>::max()) {
+      throw std::invalid_argument("scc: an image of " + std::to_string(pixels) + " pixels is too large for a GPU pass");
+    }
     std::int64_t const worth = images * tiles * group_size / pixels_per_thread;
     // An image whose last block must still solve it deserves a block of its own.
     std::int64_t const wanted = std::min(std::max(worth, images), images * tiles);
@@ -57,13 +64,11 @@ struct Cut {
   /// Calls body(segment) for each image that a block has a share in.
   template <class Body>
   SCC_HOST_DEVICE void for_each_segment(std::int64_t block, Body const& body) const {
-    std::int64_t const end = start(block + 1);
-    for (std::int64_t tile = start(block); tile < end;) {
-      std::int64_t const image = tile / tiles;
-      std::int64_t const image_end = (image + 1) * tiles;
-      std::int64_t const stop = image_end < end ? image_end : end;
-      body(Segment{image, tile - image * tiles, stop - image * tiles});
-      tile = stop;
+    std::int64_t const last = (start(block + 1) - 1) / tiles;
+    for (std::int64_t image = start(block) / tiles; image <= last; ++image) {
+      std::int64_t const first_tile = start(block) - image * tiles, last_tile = start(block + 1) - image * tiles;
+      body(Segment{image, static_cast<int>(first_tile > 0 ? first_tile : 0),
+                   static_cast<int>(last_tile < tiles ? last_tile : tiles)});
     }
   }
 

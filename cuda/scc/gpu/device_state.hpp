@@ -29,7 +29,7 @@ public:
     shared_bytes_ = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
 
     auto const numbers = (1 + tables_.functions + tables_.products) * tables_.basis_size;
-    auto const indices = 2 * (tables_.functions + tables_.unknowns);
+    auto const indices = 2 * (tables_.functions + tables_.unknowns + tables_.products);
     memory_.allocate(static_cast<std::size_t>(numbers) * sizeof(double) +
                      static_cast<std::size_t>(indices) * sizeof(int));
     auto* next = static_cast<unsigned char*>(memory_.data);
@@ -46,6 +46,8 @@ public:
     upload(tables_.first_unknown, tables_.functions);
     upload(tables_.unknown_i, tables_.unknowns);
     upload(tables_.unknown_j, tables_.unknowns);
+    upload(tables_.product_i, tables_.products);
+    upload(tables_.product_k, tables_.products);
   }
 
   Plan const& plan() const { return plan_; }

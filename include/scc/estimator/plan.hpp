@@ -108,7 +108,9 @@ public:
             kept_.data(),
             first_unknown_.data(),
             unknown_i_.data(),
-            unknown_j_.data()};
+            unknown_j_.data(),
+            product_i_.data(),
+            product_k_.data()};
   }
 
   /// Writes the coefficients [B] of k_p in the basis for each kernel function p, and of the products k_p k_p' (p >= p'):
@@ -237,6 +239,10 @@ private:
         unknown_j_.push_back(j);
       }
       lift_.insert(lift_.end(), u[i].begin(), u[i].end());
+      for (int k = 0; k <= functions_; ++k) {
+        product_i_.push_back(functions_);
+        product_k_.push_back(k);
+      }
       ++functions_;
     }
   }
@@ -443,7 +449,7 @@ private:
   int functions_ = 0;
   double basis_error_ = 0;
   double largest_product_ = 0;
-  std::vector<int> kept_, first_unknown_, unknown_i_, unknown_j_;
+  std::vector<int> kept_, first_unknown_, unknown_i_, unknown_j_, product_i_, product_k_;
   std::vector<double> lift_, one_, psi_, psi_psi_;
 };
 

@@ -21,6 +21,10 @@ namespace scc {
 
 /// The team of the CPU backend: one thread.
 struct SerialTeam {
+  /// Rows and columns of the tile of a matrix product that a thread works on at a time, for the sake of SIMD.
+  static constexpr int tile_rows = 4;
+  static constexpr int tile_columns = 8;
+
   static constexpr int rank() { return 0; }
   static constexpr int size() { return 1; }
   static constexpr int row() { return 0; }
@@ -125,6 +129,50 @@ SCC_HOST_DEVICE void multiply(Team const& team, double const* matrix, int rows, 
   }
 }
 
+/// Calls store(row, column, sum over k < depth(column) of left(row, k) right[k, column]) for each element of a matrix
+/// product [rows, columns].
+///
+/// @param depth  Nowhere larger than in the columns before.
+template <class Team, class Depth, class Left, class Store>
+SCC_HOST_DEVICE void multiply(Team const& team, int rows, int columns, Depth const& depth, Left const& left,
+                              double const* right, Store const& store) {
+  constexpr int height = Team::tile_rows, width = Team::tile_columns;
+  for (int column = team.column() * width; column < columns; column += team.columns() * width) {
+    int const end = depth(column);
+    for (int row = team.row() * height; row < rows; row += team.rows() * height) {
+      double sum[height][width] = {};
+      int const tile_rows = rows - row < height ? rows - row : height;
+      int const tile_columns = columns - column < width ? columns - column : width;
+      if (tile_rows == height && tile_columns == width) {
+        for (int k = 0; k < end; ++k) {
+          SCC_UNROLL
+          for (int i = 0; i < height; ++i) {
+            double const factor = left(row + i, k);
+            SCC_UNROLL
+            for (int j = 0; j < width; ++j) {
+              sum[i][j] += factor * right[k * columns + column + j];
+            }
+          }
+        }
+      } else {
+        for (int k = 0; k < end; ++k) {
+          for (int i = 0; i < tile_rows; ++i) {
+            double const factor = left(row + i, k);
+            for (int j = 0; j < tile_columns; ++j) {
+              sum[i][j] += factor * right[k * columns + column + j];
+            }
+          }
+        }
+      }
+      for (int i = 0; i < tile_rows; ++i) {
+        for (int j = 0; j < tile_columns; ++j) {
+          store(row + i, column + j, sum[i][j]);
+        }
+      }
+    }
+  }
+}
+
 /// R^T R = A in place, upper half. A pivot that is not positive and finite makes everything after it NaN.
 template <class Team>
 SCC_HOST_DEVICE void cholesky(Team const& team, double* a, int size) {
@@ -200,18 +248,10 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, dou
     scratch.margin_x[a] = sum_x;
     scratch.margin_y[a] = sum_y;
   }
-  for (int s = team.row(); s < products; s += team.rows()) {
-    for (int b = team.column(); b < basis; b += team.columns()) {
-      scratch.half_joint[s * basis + b] = 0;
-    }
-    for (int a = 0; a < basis; ++a) {
-      double const coefficient = tables.psi_psi[s * basis + a];
-      int const length = tables.row_length(a);
-      for (int b = team.column(); b < length; b += team.columns()) {
-        scratch.half_joint[s * basis + b] += coefficient * moments[a * basis + b];
-      }
-    }
-  }
+  detail::multiply(
+    team, products, basis, [&](int b) { return tables.row_length(b); },
+    [&](int s, int a) { return tables.psi_psi[s * basis + a]; }, moments,
+    [&](int s, int b, double sum) { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
   detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_x, scratch.mean_x);
   detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_y, scratch.mean_y);
@@ -219,16 +259,12 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, dou
   detail::multiply(team, tables.psi_psi, products, basis, scratch.margin_y, scratch.second_y);
   team.sync();
 
-  for (int i = 0; i < tables.functions; ++i) {
-    for (int k = 0; k <= i; ++k) {
-      int const s = product_index(i, k);
-      for (int j = team.row(); j < tables.kept[k]; j += team.rows()) {
-        for (int l = team.column(); l <= j && l < tables.kept[i]; l += team.columns()) {
-          int const t = product_index(j, l);
-          double const mean = detail::dot(scratch.half_joint + s * basis, tables.psi_psi + t * basis, basis);
-          scratch.joint[s * products + t] =
-            tables.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - tables.beta) * mean;
-        }
+  for (int s = team.row(); s < products; s += team.rows()) {
+    for (int t = team.column(); t < products; t += team.columns()) {
+      if (tables.has_entries(s, t)) {
+        double const mean = detail::dot(scratch.half_joint + s * basis, tables.psi_psi + t * basis, basis);
+        scratch.joint[s * products + t] =
+          tables.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - tables.beta) * mean;
       }
     }
   }
@@ -294,26 +330,22 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
   }
 
   // The symmetric part of w alpha^T, summed over the entries of H that share the mean over psi_i psi_k (x) psi_j psi_l (y).
-  for (int e = team.rank(); e < products * products; e += team.size()) {
-    scratch.joint[e] = 0;
-  }
-  team.sync();
-  for (int i = 0; i < functions; ++i) {
-    for (int k = 0; k <= i; ++k) {
-      int const s = product_index(i, k);
-      for (int j = team.row(); j < tables.kept[k]; j += team.rows()) {
-        for (int l = team.column(); l <= j && l < tables.kept[i]; l += team.columns()) {
-          auto const symmetric = [&](int first, int second) {
-            return 0.5 * (w(first) * scratch.alpha[second] + scratch.alpha[first] * w(second));
-          };
-          double sum = symmetric(unknown(i, l), unknown(k, j));
-          if (j < tables.kept[i]) {
-            sum += symmetric(unknown(i, j), unknown(k, l));
-          }
-          double const multiplicity = 0.5 * (i == k ? 1 : 2) * (j == l ? 1 : 2);
-          scratch.joint[s * products + product_index(j, l)] = multiplicity * sum;
+  for (int s = team.row(); s < products; s += team.rows()) {
+    int const i = tables.product_i[s], k = tables.product_k[s];
+    for (int t = team.column(); t < products; t += team.columns()) {
+      double weight = 0;
+      if (tables.has_entries(s, t)) {
+        int const j = tables.product_i[t], l = tables.product_k[t];
+        auto const symmetric = [&](int first, int second) {
+          return 0.5 * (w(first) * scratch.alpha[second] + scratch.alpha[first] * w(second));
+        };
+        double sum = symmetric(unknown(i, l), unknown(k, j));
+        if (j < tables.kept[i]) {
+          sum += symmetric(unknown(i, j), unknown(k, l));
         }
+        weight = 0.5 * (i == k ? 1 : 2) * (j == l ? 1 : 2) * sum;
       }
+      scratch.joint[s * products + t] = weight;
     }
   }
   team.sync();
@@ -326,17 +358,9 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
     scratch.weight_xx[s] = sum_x;
     scratch.weight_yy[s] = sum_y;
   }
-  for (int s = team.row(); s < products; s += team.rows()) {
-    for (int b = team.column(); b < basis; b += team.columns()) {
-      scratch.half_joint[s * basis + b] = 0;
-    }
-    for (int t = 0; t < products; ++t) {
-      double const weight = scratch.joint[s * products + t];
-      for (int b = team.column(); b < basis; b += team.columns()) {
-        scratch.half_joint[s * basis + b] += weight * tables.psi_psi[t * basis + b];
-      }
-    }
-  }
+  detail::multiply(
+    team, products, basis, [&](int) { return products; }, [&](int s, int t) { return scratch.joint[s * products + t]; },
+    tables.psi_psi, [&](int s, int b, double sum) { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
   for (int b = team.rank(); b < basis; b += team.size()) {
     double sum_x = 0, sum_y = 0;
@@ -353,19 +377,13 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
     scratch.gradient_y[b] = sum_y - tables.beta * product_y;
   }
   team.sync();
-  for (int a = team.row(); a < basis; a += team.rows()) {
-    int const length = tables.row_length(a);
-    double* const row = drsmi_dmoments + a * basis;
-    for (int b = team.column(); b < basis; b += team.columns()) {
-      row[b] = b < length ? scratch.gradient_x[a] * tables.one[b] + tables.one[a] * scratch.gradient_y[b] : 0;
-    }
-    for (int s = 0; s < products; ++s) {
-      double const weight = (1 - tables.beta) * tables.psi_psi[s * basis + a];
-      for (int b = team.column(); b < length; b += team.columns()) {
-        row[b] -= weight * scratch.half_joint[s * basis + b];
-      }
-    }
-  }
+  detail::multiply(
+    team, basis, basis, [&](int) { return products; }, [&](int a, int s) { return tables.psi_psi[s * basis + a]; },
+    scratch.half_joint,
+    [&](int a, int b, double joint) {
+      double const margins = scratch.gradient_x[a] * tables.one[b] + tables.one[a] * scratch.gradient_y[b];
+      drsmi_dmoments[a * basis + b] = b < tables.row_length(a) ? margins - (1 - tables.beta) * joint : 0;
+    });
   team.sync();
 }
 

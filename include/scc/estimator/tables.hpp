@@ -31,6 +31,13 @@ struct Tables {
   int const* first_unknown;  ///< [r] index of the unknown (i, 0)
   int const* unknown_i;      ///< [unknowns] i of the unknown
   int const* unknown_j;      ///< [unknowns] j of the unknown
+  int const* product_i;      ///< [products] i of the product of functions i >= k
+  int const* product_k;      ///< [products] k of the product
+
+  /// Whether H has entries with the mean over product s of x and product t of y: those of pairs that are all kept.
+  SCC_HOST_DEVICE bool has_entries(int s, int t) const {
+    return product_i[t] < kept[product_k[s]] && product_k[t] < kept[product_i[s]];
+  }
 
   /// Moments M_ab are stored as a matrix [B, B]; the number of them in row a that are not zero by definition.
   SCC_HOST_DEVICE int row_length(int a) const { return basis == Basis::chebyshev ? basis_size - a : basis_size; }

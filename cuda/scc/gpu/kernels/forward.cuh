@@ -37,31 +37,46 @@ struct ForwardArguments {
   WorkspaceView workspace;
 };
 
-/// Counts of the odd pixels that a thread has seen.
+/// Counts of the odd pixels that a block has seen, in shared memory: they are rare, and registers are short. Integers, so
+/// that the order of the additions means nothing.
 struct PixelCounts {
-  unsigned x_outside = 0, x_nan = 0, y_outside = 0, y_nan = 0;
+  unsigned long long x_outside, x_nan, y_outside, y_nan;
 
+  /// Counts the first `count` pixels of two groups.
   template <class Real>
-  __device__ void add(MappedPixel<Real> const& x, MappedPixel<Real> const& y) {
-    x_outside += static_cast<unsigned>(x.outside);
-    x_nan += static_cast<unsigned>(x.nan);
-    y_outside += static_cast<unsigned>(y.outside);
-    y_nan += static_cast<unsigned>(y.nan);
+  __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, int count) {
+    typename MappedPixel<Real>::Flag odd = 0;
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      odd |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
+    }
+    if (odd == 0) {
+      return;
+    }
+    add_group(x, count, x_outside, x_nan);
+    add_group(y, count, y_outside, y_nan);
   }
 
-  /// Adds the counts of a warp to those of an image. Integers, so that the order of the additions means nothing.
+  /// Adds them to those of an image.
   __device__ void add_to(ImageCounts& counts) const {
-    add_to(counts.x_outside, x_outside);
-    add_to(counts.x_nan, x_nan);
-    add_to(counts.y_outside, y_outside);
-    add_to(counts.y_nan, y_nan);
+    atomicAdd(&counts.x_outside, x_outside);
+    atomicAdd(&counts.x_nan, x_nan);
+    atomicAdd(&counts.y_outside, y_outside);
+    atomicAdd(&counts.y_nan, y_nan);
   }
 
 private:
-  __device__ static void add_to(unsigned long long& total, unsigned count) {
-    unsigned const sum = sum_over_warp(count);
-    if (lane_index() == 0 && sum > 0) {
-      atomicAdd(&total, static_cast<unsigned long long>(sum));
+  template <class Real>
+  __device__ static void add_group(PixelGroup<Real> const& group, int count, unsigned long long& outside,
+                                   unsigned long long& nan) {
+    SCC_UNROLL
+    for (int k = 0; k < group_size; ++k) {
+      if (k < count && group.pixels[k].outside != 0) {
+        atomicAdd(&outside, 1ull);
+      }
+      if (k < count && group.pixels[k].nan != 0) {
+        atomicAdd(&nan, 1ull);
+      }
     }
   }
 };
@@ -112,9 +127,14 @@ __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
   arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
     std::int64_t const image = segment.image;
     ImageCounts& counts = workspace.counts[image];
-    PixelCounts odd_pixels;
+    SCC_SHARED(odd_pixels, PixelCounts);
+    if (thread_index() == 0) {
+      odd_pixels = {};
+    }
+    __syncthreads();
     Moments::add(arguments, segment, odd_pixels);
-    if (blockIdx.y == 0) {
+    __syncthreads();
+    if (thread_index() == 0 && blockIdx.y == 0) {  // the blocks of other parts have seen the same pixels
       odd_pixels.add_to(counts);
     }
     if (!is_last_arrival(&counts.finished_blocks, arguments.cut.sharers(image) * arguments.parts)) {

@@ -45,12 +45,12 @@ struct HistogramMoments {
       groups.take(raw_x, raw_y);
       auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
       auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
         if (k >= count) {
           continue;
         }
-        counts.add(x.pixels[k], y.pixels[k]);
         auto const at_x = spline_histogram::locate(x.pixels[k].t, intervals);
         auto const at_y = spline_histogram::locate(y.pixels[k].t, intervals);
         Real weights_x[4], weights_y[4];

@@ -29,8 +29,13 @@ template <int Terms, class Real, class AddPixel>
 __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts,
                                    double* out, AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
-  constexpr std::int64_t groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
-  double lane_sums[terms_of_lane] = {};
+  constexpr int groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
+  double* const warp_sums = dynamic_shared<double>();  // [warps, Terms]
+  // A thread's own part of them; in shared memory because registers are short.
+  double* const lane_sums = warp_sums + (warp_index() * warp_size + lane_index()) * terms_of_lane;
+  for (int k = 0; k < terms_of_lane; ++k) {
+    lane_sums[k] = 0;
+  }
   PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment.image, segment.first_tile, segment.last_tile);
   while (!groups.is_done()) {
     Real sums[Terms];
@@ -38,17 +43,15 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
     for (int k = 0; k < Terms; ++k) {
       sums[k] = 0;
     }
-    for (std::int64_t group = 0; group < groups_per_sum && !groups.is_done(); ++group) {
+    for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group) {
       int const count = groups.count();
       RawGroup<Real> raw_x, raw_y;
       groups.take(raw_x, raw_y);
       auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
       auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        if (k < count) {
-          counts.add(x.pixels[k], y.pixels[k]);
-        }
         add_pixel(sums, x.pixels[k].t, y.pixels[k].t, k < count ? Real(1) : Real(0));
       }
     }
@@ -57,11 +60,6 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
     for (int k = 0; k < terms_of_lane; ++k) {
       lane_sums[k] += static_cast<double>(sums[k]);
     }
-  }
-  double* const warp_sums = dynamic_shared<double>();  // [warps, Terms]
-  SCC_UNROLL
-  for (int k = 0; k < terms_of_lane; ++k) {
-    warp_sums[warp_index() * Terms + lane_index() * terms_of_lane + k] = lane_sums[k];
   }
   __syncthreads();
   for (int term = thread_index(); term < Terms; term += thread_count()) {

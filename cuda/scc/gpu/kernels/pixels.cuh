@@ -41,33 +41,37 @@ __device__ inline std::int64_t divide(std::int64_t a, std::int64_t b) {
   return a / b;
 }
 
-/// Calls body(k, offset) for the pixels number first + k, k < count <= group_size, of an image: the offset in elements from
-/// its first pixel.
-template <class Body>
-__device__ inline void for_each_pixel(PixelOrder const& order, PixelView const& view, std::int64_t first, int count,
-                                      Body const& body) {
-  std::int64_t const middle = order.extent[1], inner = order.extent[2];
-  std::int64_t const row = inner > first ? 0 : divide(first, inner);
-  std::int64_t const outer_index = middle > row ? 0 : divide(row, middle);
-  std::int64_t middle_index = row - outer_index * middle;
-  std::int64_t inner_index = first - row * inner;
-  std::int64_t offset = outer_index * view.stride[0] + middle_index * view.stride[1] + inner_index * view.stride[2];
-  SCC_UNROLL
-  for (int k = 0; k < group_size; ++k) {
-    if (k < count) {
-      body(k, offset);
-    }
-    offset += view.stride[2];
-    if (++inner_index == inner) {
-      inner_index = 0;
-      offset += view.stride[1] - inner * view.stride[2];
-      if (++middle_index == middle) {
-        middle_index = 0;
-        offset += view.stride[0] - middle * view.stride[1];
+/// Walks along the pixels of an image in their order.
+class PixelWalk {
+public:
+  /// Starts at pixel number `first`.
+  __device__ PixelWalk(PixelOrder const& order, PixelView const& view, std::int64_t first) {
+    std::int64_t const middle = order.extent[1], inner = order.extent[2];
+    std::int64_t const row = first < inner ? 0 : divide(first, inner);
+    std::int64_t const outer_index = row < middle ? 0 : divide(row, middle);
+    middle_index_ = row - outer_index * middle;
+    inner_index_ = first - row * inner;
+    offset_ = outer_index * view.stride[0] + middle_index_ * view.stride[1] + inner_index_ * view.stride[2];
+  }
+
+  /// Elements from the first pixel of the image to the current one.
+  __device__ std::int64_t offset() const { return offset_; }
+
+  __device__ void advance(PixelOrder const& order, PixelView const& view) {
+    offset_ += view.stride[2];
+    if (++inner_index_ == order.extent[2]) {
+      inner_index_ = 0;
+      offset_ += view.stride[1] - order.extent[2] * view.stride[2];
+      if (++middle_index_ == order.extent[1]) {
+        middle_index_ = 0;
+        offset_ += view.stride[0] - order.extent[1] * view.stride[1];
       }
     }
   }
-}
+
+private:
+  std::int64_t offset_, inner_index_, middle_index_;
+};
 
 /// First pixel of an image of the view, as elements of type T.
 template <class T>
@@ -80,56 +84,43 @@ template <class Real>
 __device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
                                             std::int64_t first, int count) {
   RawGroup<Real> raw{};
-  bool const at_once = view.in_groups && count == group_size;
-  switch (element_bytes(view.type)) {
-    case 1: {
-      auto const* const data = image_data<std::uint8_t const>(view, image);
-      if (at_once) {
-        raw.words[0] = __ldg(reinterpret_cast<unsigned const*>(data + first));
-      } else {
-        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
-          raw.words[0] |= static_cast<unsigned>(data[offset]) << (8 * k);
-        });
-      }
-      break;
+  int const bytes = element_bytes(view.type);
+  if (view.in_groups && count == group_size && bytes <= 4) {
+    if (bytes == 4) {
+      uint4 const words = __ldg(reinterpret_cast<uint4 const*>(image_data<unsigned const>(view, image) + first));
+      raw.words[0] = words.x;
+      raw.words[1] = words.y;
+      raw.words[2] = words.z;
+      raw.words[3] = words.w;
+    } else if (bytes == 2) {
+      uint2 const words = __ldg(reinterpret_cast<uint2 const*>(image_data<std::uint16_t const>(view, image) + first));
+      raw.words[0] = words.x;
+      raw.words[1] = words.y;
+    } else {
+      raw.words[0] = __ldg(reinterpret_cast<unsigned const*>(image_data<std::uint8_t const>(view, image) + first));
     }
-    case 2: {
-      auto const* const data = image_data<std::uint16_t const>(view, image);
-      if (at_once) {
-        uint2 const words = __ldg(reinterpret_cast<uint2 const*>(data + first));
-        raw.words[0] = words.x;
-        raw.words[1] = words.y;
-      } else {
-        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
-          raw.words[k / 2] |= static_cast<unsigned>(data[offset]) << (16 * (k % 2));
-        });
-      }
-      break;
+    return raw;
+  }
+  PixelWalk walk(order, view, first);
+  SCC_UNROLL
+  for (int k = 0; k < group_size; ++k) {
+    if (k >= count) {
+      continue;
     }
-    case 4: {
-      auto const* const data = image_data<unsigned const>(view, image);
-      if (at_once) {
-        uint4 const words = __ldg(reinterpret_cast<uint4 const*>(data + first));
-        raw.words[0] = words.x;
-        raw.words[1] = words.y;
-        raw.words[2] = words.z;
-        raw.words[3] = words.w;
-      } else {
-        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) { raw.words[k] = data[offset]; });
-      }
-      break;
+    std::int64_t const at = walk.offset();
+    if (bytes == 4) {
+      raw.words[k] = __ldg(image_data<unsigned const>(view, image) + at);
+    } else if (bytes == 2) {
+      raw.words[k / 2] |= static_cast<unsigned>(__ldg(image_data<unsigned short const>(view, image) + at))
+                          << (16 * (k % 2));
+    } else if (bytes == 1) {
+      raw.words[0] |= static_cast<unsigned>(__ldg(image_data<unsigned char const>(view, image) + at)) << (8 * k);
+    } else if constexpr (std::is_same_v<Real, double>) {
+      uint2 const words = __ldg(image_data<uint2 const>(view, image) + at);
+      raw.words[2 * k] = words.x;
+      raw.words[2 * k + 1] = words.y;
     }
-    default: {
-      if constexpr (std::is_same_v<Real, double>) {
-        auto const* const data = image_data<uint2 const>(view, image);
-        for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
-          uint2 const words = __ldg(data + offset);
-          raw.words[2 * k] = words.x;
-          raw.words[2 * k + 1] = words.y;
-        });
-      }
-      break;
-    }
+    walk.advance(order, view);
   }
   return raw;
 }
@@ -186,7 +177,7 @@ class PairedGroups {
 public:
   template <class Arguments>
   __device__ PairedGroups(Arguments const& arguments, PixelView const& first, PixelView const& second,
-                          std::int64_t image, std::int64_t first_tile, std::int64_t last_tile)
+                          std::int64_t image, int first_tile, int last_tile)
       : views_{&first, &second},
         order_(&arguments.order),
         image_(image),
@@ -224,7 +215,8 @@ private:
 
   PixelView const* views_[2];
   PixelOrder const* order_;
-  std::int64_t image_, tile_pixels_, pixels_, tile_, last_tile_;
+  std::int64_t image_, tile_pixels_, pixels_;
+  int tile_, last_tile_;
   RawGroup<Real> raw_[2];
 };
 
@@ -232,55 +224,50 @@ private:
 template <class Real>
 __device__ inline void store_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
                                    std::int64_t first, int count, Real const (&gradient)[group_size], bool accumulate) {
-  // A double buffer keeps its digits and its range whatever the pixels are; any other is added to in Real.
-  auto const store_elements = [&](auto* data, auto vector, auto const& to_real, auto const& from_real) {
-    using T = std::remove_reference_t<decltype(*data)>;
-    using Vector = decltype(vector);
-    if constexpr (sizeof(Vector) == group_size * sizeof(T)) {
-      if (view.in_groups && count == group_size) {
-        auto* const target = reinterpret_cast<Vector*>(data + first);
-        T elements[group_size];
-        if (accumulate) {
-          vector = *target;
-          std::memcpy(elements, &vector, sizeof(vector));
-        }
-        SCC_UNROLL
-        for (int k = 0; k < group_size; ++k) {
-          elements[k] = from_real(accumulate ? to_real(elements[k]) + gradient[k] : gradient[k]);
-        }
-        std::memcpy(&vector, elements, sizeof(vector));
-        *target = vector;
-        return;
-      }
+  if (view.in_groups && count == group_size && view.type == ElementType::float32) {
+    auto* const target = reinterpret_cast<float4*>(image_data<float>(view, image) + first);
+    float4 const before = accumulate ? *target : float4{0, 0, 0, 0};
+    *target = {static_cast<float>(static_cast<Real>(before.x) + gradient[0]),
+               static_cast<float>(static_cast<Real>(before.y) + gradient[1]),
+               static_cast<float>(static_cast<Real>(before.z) + gradient[2]),
+               static_cast<float>(static_cast<Real>(before.w) + gradient[3])};
+    return;
+  }
+  PixelWalk walk(order, view, first);
+  SCC_UNROLL
+  for (int k = 0; k < group_size; ++k) {
+    if (k >= count) {
+      continue;
     }
-    for_each_pixel(order, view, first, count, [&](int k, std::int64_t offset) {
-      T& target = data[offset];
+    // A double buffer keeps its digits and its range whatever the pixels are; any other is added to in Real.
+    auto const store = [&](auto* data, auto const& to_real, auto const& from_real) {
+      auto& target = data[walk.offset()];
       target = from_real(accumulate ? to_real(target) + gradient[k] : gradient[k]);
-    });
-  };
-  switch (view.type) {
-    case ElementType::float64:
-      store_elements(
-        image_data<double>(view, image), char{}, [](double value) { return value; },
-        [](double value) { return value; });
-      break;
-    case ElementType::float16:
-      store_elements(
-        image_data<unsigned short>(view, image), uint2{},
-        [](unsigned short bits) { return static_cast<Real>(__half2float(__ushort_as_half(bits))); },
-        [](Real value) { return __half_as_ushort(__float2half_rn(static_cast<float>(value))); });
-      break;
-    case ElementType::bfloat16:
-      store_elements(
-        image_data<unsigned short>(view, image), uint2{},
-        [](unsigned short bits) { return static_cast<Real>(__uint_as_float(static_cast<unsigned>(bits) << 16)); },
-        [](Real value) { return __bfloat16_as_ushort(__float2bfloat16_rn(static_cast<float>(value))); });
-      break;
-    default:
-      store_elements(
-        image_data<float>(view, image), float4{}, [](float value) { return static_cast<Real>(value); },
-        [](Real value) { return static_cast<float>(value); });
-      break;
+    };
+    switch (view.type) {
+      case ElementType::float64:
+        store(
+          image_data<double>(view, image), [](double value) { return value; }, [](double value) { return value; });
+        break;
+      case ElementType::float16:
+        store(
+          image_data<unsigned short>(view, image),
+          [](unsigned short bits) { return static_cast<Real>(__half2float(__ushort_as_half(bits))); },
+          [](Real value) { return __half_as_ushort(__float2half_rn(static_cast<float>(value))); });
+        break;
+      case ElementType::bfloat16:
+        store(
+          image_data<unsigned short>(view, image),
+          [](unsigned short bits) { return static_cast<Real>(__uint_as_float(static_cast<unsigned>(bits) << 16)); },
+          [](Real value) { return __bfloat16_as_ushort(__float2bfloat16_rn(static_cast<float>(value))); });
+        break;
+      default:
+        store(
+          image_data<float>(view, image), [](float value) { return static_cast<Real>(value); },
+          [](Real value) { return static_cast<float>(value); });
+        break;
+    }
+    walk.advance(order, view);
   }
 }
 

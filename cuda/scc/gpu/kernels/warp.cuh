@@ -58,17 +58,10 @@ __device__ inline void sum_over_warp(Real (&values)[Count]) {
   }
 }
 
-/// The sum of `value` over the lanes of a warp, which every lane gets.
-__device__ inline unsigned sum_over_warp(unsigned value) {
-  SCC_UNROLL
-  for (int step = warp_size / 2; step > 0; step /= 2) {
-    value += __shfl_xor_sync(all_lanes, value, step);
-  }
-  return value;
-}
-
 /// The block as the team that solves an image.
 struct BlockTeam {
+  static constexpr int tile_rows = 1, tile_columns = 1;
+
   __device__ int rank() const { return thread_index(); }
   __device__ int size() const { return thread_count(); }
   __device__ int row() const { return warp_index(); }
@@ -80,6 +73,8 @@ struct BlockTeam {
 
 /// One warp as a team: for steps in which a block would mostly wait for itself.
 struct WarpTeam {
+  static constexpr int tile_rows = 1, tile_columns = 1;
+
   __device__ int rank() const { return lane_index(); }
   __device__ int size() const { return warp_size; }
   __device__ int row() const { return 0; }
