@@ -29,6 +29,7 @@ struct PixelView {
 /// The order in which the pixels of an image are counted: up to three axes, the last one innermost.
 struct PixelOrder {
   std::int64_t extent[3];  ///< Unused outer ones are 1.
+  double inverse[3];       ///< 1 / extent: a GPU has no instruction for the division of integers
 };
 
 /// Bytes of an element.
@@ -70,7 +71,7 @@ PixelOrder order_pixels(std::array<std::int64_t, 4> const& extents, std::array<P
   });
   auto const extent = [&](int axis) { return extents[static_cast<std::size_t>(axis) + 1]; };
 
-  PixelOrder order{{1, 1, 1}};
+  PixelOrder order{{1, 1, 1}, {1, 1, 1}};
   std::array<std::array<std::int64_t, 3>, Count> strides{};
   int innermost = 3;
   for (int k = 2; k >= 0; --k) {
@@ -93,6 +94,9 @@ PixelOrder order_pixels(std::array<std::int64_t, 4> const& extents, std::array<P
     for (std::size_t v = 0; v < Count; ++v) {
       strides[v][static_cast<std::size_t>(innermost)] = views[v]->stride[axis];
     }
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    order.inverse[axis] = 1 / static_cast<double>(order.extent[axis]);
   }
   for (std::size_t v = 0; v < Count; ++v) {
     PixelView& view = *views[v];

@@ -21,11 +21,11 @@ inline constexpr int tile_size = 8;
 /// Threads of a block of a forward pass, and of a backward pass.
 inline constexpr int moments_threads = 256;
 inline constexpr int histogram_threads = 512;
-inline constexpr int gradient_threads = 256;
+inline constexpr int gradient_threads = 128;
 
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
-inline constexpr int gradient_blocks_per_multiprocessor = 2;
+inline constexpr int gradient_blocks_per_multiprocessor = 3;
 
 /// Fewer pixels than this do not pay for the sum over the threads of another block.
 inline constexpr int moments_pixels_per_thread = 8;

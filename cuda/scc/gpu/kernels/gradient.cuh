@@ -52,22 +52,19 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
     __syncthreads();  // nobody reads the coefficients of the image before any more
     Gradient const gradient(arguments, coefficients, factor);
     __syncthreads();
-    PairedGroups<Real> groups(arguments, arguments.other, arguments.varied, segment.image, segment.first_tile,
-                              segment.last_tile);
-    while (!groups.is_done()) {
-      std::int64_t const start = groups.start();
-      int const count = groups.count();
-      RawGroup<Real> raw_other, raw_varied;
-      groups.take(raw_other, raw_varied);
-      auto const other = map_group(arguments.other.type, arguments.other_domain, raw_other);
-      auto const varied = map_group(arguments.varied.type, arguments.varied_domain, raw_varied);
+    for (PairedGroups<Real> groups(arguments, arguments.other, arguments.varied, segment); !groups.is_done();
+         groups.advance()) {
+      auto const other = map_group(arguments.other.type, arguments.other_domain, groups.first());
+      auto const varied = map_group(arguments.varied.type, arguments.varied_domain, groups.second());
+      groups.load_next();
       Real values[group_size];
       gradient.evaluate(other, varied, values);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
         values[k] = varied.pixels[k].outside != 0 ? Real(0) : values[k];
       }
-      store_group(arguments.gradient, arguments.order, segment.image, start, count, values, arguments.accumulate);
+      store_group(arguments.gradient, arguments.order, segment.image, groups.start(), groups.count(), values,
+                  arguments.accumulate);
     }
   });
 }
@@ -279,7 +276,7 @@ static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_m
 }
 
 template <class Real>
-static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4 ? gradient_blocks_per_multiprocessor : 1)
+static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4 ? gradient_blocks_per_multiprocessor : 2)
   gradient_tile(__grid_constant__ GradientArguments<Real> const arguments) {
   backward_pass<TileGradient<Real>>(arguments);
 }

@@ -37,14 +37,11 @@ struct HistogramMoments {
     __syncthreads();
 
     auto const unit = static_cast<Real>(arguments.unit);
-    PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment.image, segment.first_tile,
-                              segment.last_tile);
-    while (!groups.is_done()) {
+    for (PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment); !groups.is_done(); groups.advance()) {
       int const count = groups.count();
-      RawGroup<Real> raw_x, raw_y;
-      groups.take(raw_x, raw_y);
-      auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
-      auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      auto const x = map_group(arguments.x.type, arguments.x_domain, groups.first());
+      auto const y = map_group(arguments.y.type, arguments.y_domain, groups.second());
+      groups.load_next();
       counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {

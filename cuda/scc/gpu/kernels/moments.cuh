@@ -36,22 +36,23 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
   for (int k = 0; k < terms_of_lane; ++k) {
     lane_sums[k] = 0;
   }
-  PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment.image, segment.first_tile, segment.last_tile);
+  PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment);
   while (!groups.is_done()) {
     Real sums[Terms];
     SCC_UNROLL
     for (int k = 0; k < Terms; ++k) {
       sums[k] = 0;
     }
-    for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group) {
+    for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group, groups.advance()) {
       int const count = groups.count();
-      RawGroup<Real> raw_x, raw_y;
-      groups.take(raw_x, raw_y);
-      auto const x = map_group(arguments.x.type, arguments.x_domain, raw_x);
-      auto const y = map_group(arguments.y.type, arguments.y_domain, raw_y);
+      auto const x = map_group(arguments.x.type, arguments.x_domain, groups.first());
+      auto const y = map_group(arguments.y.type, arguments.y_domain, groups.second());
       counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
+        if (k == group_size / 2) {
+          groups.load_next();  // not earlier: half of the group needs no registers any more
+        }
         add_pixel(sums, x.pixels[k].t, y.pixels[k].t, k < count ? Real(1) : Real(0));
       }
     }

@@ -33,12 +33,11 @@ struct PixelGroup {
   MappedPixel<Real> pixels[group_size];
 };
 
-/// a / b for a >= 0, b > 0; the 64-bit division of a GPU is a long function.
-__device__ inline std::int64_t divide(std::int64_t a, std::int64_t b) {
-  if (((a | b) >> 32) == 0) {
-    return static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b);
-  }
-  return a / b;
+/// a / b for a in [0, 2^52), b > 0, given 1 / b.
+__device__ inline std::int64_t divide(std::int64_t a, std::int64_t b, double inverse) {
+  auto const quotient = static_cast<std::int64_t>(static_cast<double>(a) * inverse);  // off by one at most
+  std::int64_t const rest = a - quotient * b;
+  return quotient + (rest >= b ? 1 : 0) - (rest < 0 ? 1 : 0);
 }
 
 /// Walks along the pixels of an image in their order.
@@ -47,8 +46,8 @@ public:
   /// Starts at pixel number `first`.
   __device__ PixelWalk(PixelOrder const& order, PixelView const& view, std::int64_t first) {
     std::int64_t const middle = order.extent[1], inner = order.extent[2];
-    std::int64_t const row = first < inner ? 0 : divide(first, inner);
-    std::int64_t const outer_index = row < middle ? 0 : divide(row, middle);
+    std::int64_t const row = divide(first, inner, order.inverse[2]);
+    std::int64_t const outer_index = divide(row, middle, order.inverse[1]);
     middle_index_ = row - outer_index * middle;
     inner_index_ = first - row * inner;
     offset_ = outer_index * view.stride[0] + middle_index_ * view.stride[1] + inner_index_ * view.stride[2];
@@ -171,53 +170,64 @@ __device__ inline PixelGroup<Real> map_group(ElementType type, DomainMap<Real> c
   return group;
 }
 
-/// Steps through the groups of pixels of two views that a thread has in a range of tiles, one load ahead of the work.
+/// Steps through the groups of pixels of two views that a thread has in a range of tiles:
+///
+///   for (PairedGroups<Real> groups(...); !groups.is_done(); groups.advance()) {
+///     ... groups.start(), count(), first(), second();  groups.load_next(); ...
+///   }
 template <class Real>
 class PairedGroups {
 public:
   template <class Arguments>
   __device__ PairedGroups(Arguments const& arguments, PixelView const& first, PixelView const& second,
-                          std::int64_t image, int first_tile, int last_tile)
-      : views_{&first, &second},
-        order_(&arguments.order),
-        image_(image),
-        tile_pixels_(arguments.cut.tile_pixels),
-        pixels_(arguments.cut.pixels),
-        tile_(first_tile),
-        last_tile_(last_tile) {
-    load();
+                          Segment const& segment)
+      : first_view_(first),
+        second_view_(second),
+        order_(arguments.order),
+        cut_(arguments.cut),
+        image_(segment.image),
+        tile_(segment.first_tile),
+        last_tile_(segment.last_tile) {
+    load(tile_);
   }
 
-  __device__ bool is_done() const { return tile_ == last_tile_; }
+  __device__ bool is_done() const { return tile_ >= last_tile_; }
+  __device__ void advance() { ++tile_; }
+
   /// Number of the first pixel of the current group.
-  __device__ std::int64_t start() const { return tile_ * tile_pixels_ + thread_index() * group_size; }
+  __device__ std::int64_t start() const { return start(tile_); }
   /// Number of pixels of the current group that exist: group_size, fewer or none at the end of an image.
-  __device__ int count() const {
-    std::int64_t const left = pixels_ - start();
-    return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
-  }
+  __device__ int count() const { return count(tile_); }
 
-  /// Hands out the current group and starts to load the next one.
-  __device__ void take(RawGroup<Real>& first, RawGroup<Real>& second) {
-    first = raw_[0];
-    second = raw_[1];
-    ++tile_;
-    if (tile_ < last_tile_) {
-      load();
+  __device__ RawGroup<Real> const& first() const { return first_; }
+  __device__ RawGroup<Real> const& second() const { return second_; }
+
+  /// Starts to load the next group in place of the current one, to be called when that has been decoded and there is
+  /// still work to do on it.
+  __device__ void load_next() {
+    if (tile_ + 1 < last_tile_) {
+      load(tile_ + 1);
     }
   }
 
 private:
-  __device__ void load() {
-    raw_[0] = load_group<Real>(*views_[0], *order_, image_, start(), count());
-    raw_[1] = load_group<Real>(*views_[1], *order_, image_, start(), count());
+  __device__ std::int64_t start(int tile) const { return tile * cut_.tile_pixels + thread_index() * group_size; }
+  __device__ int count(int tile) const {
+    std::int64_t const left = cut_.pixels - start(tile);
+    return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
+  }
+  __device__ void load(int tile) {
+    first_ = load_group<Real>(first_view_, order_, image_, start(tile), count(tile));
+    second_ = load_group<Real>(second_view_, order_, image_, start(tile), count(tile));
   }
 
-  PixelView const* views_[2];
-  PixelOrder const* order_;
-  std::int64_t image_, tile_pixels_, pixels_;
+  PixelView const& first_view_;
+  PixelView const& second_view_;
+  PixelOrder const& order_;
+  Cut const& cut_;
+  std::int64_t image_;
   int tile_, last_tile_;
-  RawGroup<Real> raw_[2];
+  RawGroup<Real> first_, second_;
 };
 
 /// Writes, or adds, gradients to the pixels number first + k, k < count, of an image.
