@@ -26,7 +26,7 @@ public:
   explicit DeviceState(Plan plan) : plan_(std::move(plan)), tables_(plan_.tables()) {
     check(cudaGetDevice(&device_), "cudaGetDevice");
     multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount);
-    shared_bytes_ = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+    shared_bytes_ = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)) - static_shared_bytes;
 
     auto const numbers = (1 + tables_.functions + tables_.products) * tables_.basis_size;
     auto const indices = 2 * (tables_.functions + tables_.unknowns + tables_.products);
@@ -57,8 +57,11 @@ public:
   /// Dynamic shared memory that a block can have at most, in bytes.
   std::size_t shared_bytes() const { return shared_bytes_; }
 
-  /// Blocks that the device runs at a time in a forward pass, and in a backward pass.
-  int most_forward_blocks() const { return multiprocessors_ * forward_blocks_per_multiprocessor; }
+  /// Blocks that the device runs at a time in a forward pass, for each of so many parts of the moments.
+  int most_forward_blocks(int parts) const {
+    return std::max(1, multiprocessors_ * forward_blocks_per_multiprocessor / parts);
+  }
+  /// Blocks that the device runs at a time in a backward pass.
   int most_gradient_blocks() const { return multiprocessors_ * gradient_blocks_per_multiprocessor; }
 
   /// Whether a solve fits the shared memory that every block can have.
@@ -76,8 +79,9 @@ public:
       return 0;
     }
     int const degree = plan_.resolution();
-    std::int64_t const triangle = Cut::slots(most_forward_blocks(), images) * padded_terms(triangle_for(degree));
-    std::int64_t const tiles = Cut::slots(most_forward_blocks(), images) * tile_count(degree) * tile_size * tile_size;
+    int const parts = tile_count(degree);
+    std::int64_t const triangle = Cut::slots(most_forward_blocks(1), images) * padded_terms(triangle_for(degree));
+    std::int64_t const tiles = Cut::slots(most_forward_blocks(parts), images) * parts * tile_size * tile_size;
     return static_cast<std::size_t>(std::max(triangle, tiles));
   }
 

@@ -42,8 +42,7 @@ void launch_forward(void (*kernel)(ForwardArguments<Real> const), char const* na
   arguments.order = pass.order;
   arguments.x_domain = DomainMap<Real>::of(options, pass.x.type);
   arguments.y_domain = DomainMap<Real>::of(options, pass.y.type);
-  arguments.cut =
-    Cut::of(pass.images, pass.pixels, threads, std::max(1, state.most_forward_blocks() / parts), pixels_per_thread);
+  arguments.cut = Cut::of(pass.images, pass.pixels, threads, state.most_forward_blocks(parts), pixels_per_thread);
   arguments.parts = parts;
   arguments.rows_of_part = rows_of_part;
   arguments.unit = spline_histogram::fixed_point_unit(pass.pixels, std::is_same_v<Real, float> ? 32 : 50);
@@ -77,7 +76,7 @@ template <class Real>
 void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   int const bins = state.plan().basis_size();
   std::size_t const row_bytes = static_cast<std::size_t>(bins) * 2 * sizeof(unsigned);
-  int const most_rows = static_cast<int>((state.shared_bytes() - static_shared_bytes) / row_bytes);
+  int const most_rows = static_cast<int>(state.shared_bytes() / row_bytes);
   int const parts = (bins + most_rows - 1) / most_rows;
   int const rows = (bins + parts - 1) / parts;
   launch_forward(moments_histogram<Real>, "moments_histogram", state, pass, histogram_threads,
@@ -125,7 +124,7 @@ void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cu
 template <class Real>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   std::size_t const bytes = state.moment_count() * sizeof(Real);
-  bool const fits = bytes <= state.shared_bytes() - static_shared_bytes;
+  bool const fits = bytes <= state.shared_bytes();
   launch_gradient(gradient_histogram<Real>, "gradient_histogram", state, pass, fits ? bytes : 0, fits, stream);
 }
 

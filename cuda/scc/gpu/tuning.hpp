@@ -35,11 +35,11 @@ inline constexpr int gradient_pixels_per_thread = 4;
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
 inline constexpr int pixels_per_float_sum = 64;
 
-/// Dynamic shared memory that every device gives without being asked.
-inline constexpr std::size_t default_shared_bytes = 48 * 1024;
-
 /// What the kernels' static variables take of a block's shared memory, and some room.
 inline constexpr std::size_t static_shared_bytes = 256;
+
+/// Dynamic shared memory that every device gives without being asked.
+inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;
 
 /// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
 inline constexpr int most_unknowns_of_a_warp = 64;
