@@ -61,7 +61,8 @@ struct ImageBatch {
   std::int64_t pixels() const { return detail::wrapping_product(channels, detail::wrapping_product(height, width)); }
 
   /// A view through which pixels can be read but not written.
-  operator ImageBatch<T const>() const {  // NOLINT(google-explicit-constructor): as T* converts to T const*
+  template <class U = T, class = std::enable_if_t<std::is_same_v<U, T> && !std::is_const_v<U>>>
+  operator ImageBatch<U const>() const {  // NOLINT(google-explicit-constructor): as T* converts to T const*
     return {data, images, channels, height, width, image_stride, channel_stride, row_stride, column_stride};
   }
 };
