@@ -64,8 +64,8 @@ public:
   /// Blocks that the device runs at a time in a backward pass.
   int most_gradient_blocks() const { return multiprocessors_ * gradient_blocks_per_multiprocessor; }
 
-  /// Whether a solve fits the shared memory that every block can have.
-  bool solves_in_shared_memory() const { return SolveScratch::size(tables_) * sizeof(double) <= default_shared_bytes; }
+  /// Whether a solve fits the shared memory of a block.
+  bool solves_in_shared_memory() const { return SolveScratch::size(tables_) * sizeof(double) <= shared_bytes_; }
 
   /// Number of moments, B * B, and of unknowns, of one image.
   std::size_t moment_count() const {

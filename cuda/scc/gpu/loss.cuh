@@ -53,7 +53,7 @@ void launch_forward(void (*kernel)(ForwardArguments<Real> const), char const* na
   if (arguments.solves_in_shared_memory) {
     shared_bytes = std::max(shared_bytes, SolveScratch::size(arguments.tables) * sizeof(double));
   }
-  check(cudaMemsetAsync(pass.workspace.finished_images, 0, pass.workspace.zeroed_bytes(), stream), "cudaMemsetAsync");
+  check(cudaMemsetAsync(pass.workspace.finished_images, 0, pass.workspace.zeroed_bytes, stream), "cudaMemsetAsync");
   launch(kernel, name, dim3(static_cast<unsigned>(arguments.cut.blocks), static_cast<unsigned>(parts)), threads,
          shared_bytes, stream, arguments);
 }

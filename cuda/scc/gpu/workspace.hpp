@@ -36,15 +36,16 @@ struct ImageCounts {
 struct WorkspaceView {
   ImageCounts* counts;                  ///< [images]
   unsigned long long* finished_images;  ///< [1]; the block that finishes the last one adds up the loss
-  unsigned long long* bins;             ///< [images, B, B] histogram basis: sums in fixed point
-  double* moments;                      ///< [images, B, B]
-  double* drsmi_dmoments;               ///< [images, B, B]
-  double* alpha;                        ///< [images, unknowns]
-  double* rsmi;                         ///< [images]
-  double* loss;                         ///< [1]
-  float* loss_float;                    ///< [1] the same
-  double* sums;                         ///< chebyshev basis: [parts, slots, terms of a part] sums of blocks
-  double* solve_scratch;                ///< [images, SolveScratch] where that is too large for shared memory
+  unsigned long long* bins;  ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
+  double* moments;           ///< [images, B, B]
+  double* drsmi_dmoments;    ///< [images, B, B]
+  double* alpha;             ///< [images, unknowns]
+  double* rsmi;              ///< [images]
+  double* loss;              ///< [1]
+  float* loss_float;         ///< [1] the same
+  double* sums;              ///< chebyshev basis: [parts, slots, terms of a part] sums of blocks
+  std::size_t zeroed_bytes;  ///< Bytes, from finished_images on, that must be zero before a forward pass
+  double* solve_scratch;     ///< [images, SolveScratch] where that is too large for shared memory
 
   /// Points the parts into `memory`, if that is not null; returns the bytes they take.
   std::size_t carve(DeviceState const& state, std::int64_t max_images, unsigned char* memory) {
@@ -54,11 +55,14 @@ struct WorkspaceView {
       part = memory == nullptr ? nullptr : reinterpret_cast<std::remove_reference_t<decltype(part)>>(memory + used);
       used += (count * sizeof(*part) + alignment - 1) / alignment * alignment;
     };
-    // The first three are zeroed before a forward pass, in one piece.
     take(finished_images, 1);
     take(counts, images);
-    take(bins, state.plan().basis() == Basis::histogram ? images * state.moment_count() : 0);
+    zeroed_bytes = used;
     take(moments, images * state.moment_count());
+    if (state.plan().basis() == Basis::histogram) {
+      bins = reinterpret_cast<unsigned long long*>(moments);
+      zeroed_bytes = used;
+    }
     take(drsmi_dmoments, images * state.moment_count());
     take(alpha, images * state.unknown_count());
     take(rsmi, images);
@@ -67,12 +71,6 @@ struct WorkspaceView {
     take(sums, state.most_sums(max_images));
     take(solve_scratch, state.solves_in_shared_memory() ? 0 : images * SolveScratch::size(state.plan().tables()));
     return used;
-  }
-
-  /// Bytes, from the start of the memory, that must be zero before a forward pass.
-  std::size_t zeroed_bytes() const {
-    return static_cast<std::size_t>(reinterpret_cast<unsigned char*>(moments) -
-                                    reinterpret_cast<unsigned char*>(finished_images));
   }
 
   static constexpr std::size_t alignment = 256;

@@ -82,6 +82,7 @@ struct HistogramMoments {
     std::int64_t const size = arguments.tables.basis_size;
     double const total = arguments.unit * static_cast<double>(arguments.cut.pixels);
     for (std::int64_t bin = thread_index(); bin < size * size; bin += thread_count()) {
+      // Each in the place of its bin, which nobody needs any more.
       moments[bin] = static_cast<double>(__ldcg(arguments.workspace.bins + image * size * size + bin)) / total;
     }
   }
