@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "exact.hpp"
+#include "pixels.hpp"
 #include "scene.hpp"
 
 #if defined(_OPENMP)
@@ -35,13 +36,11 @@ namespace {
 using scc::Basis;
 using scc::ImageBatch;
 using scc::Options;
+using scc_bench::pixel_from;
+using scc_bench::Size;
+using scc_bench::value_of;
 
 enum class Pass { forward, backward, forward_backward };
-
-struct Size {
-  int height, width, channels;
-  std::int64_t pixels() const { return std::int64_t{height} * width * channels; }
-};
 
 struct Configuration {
   char const* name;
@@ -84,23 +83,6 @@ void use_threads([[maybe_unused]] int threads) {
 #if defined(_OPENMP)
   omp_set_num_threads(threads);
 #endif
-}
-
-template <class T>
-T pixel_from(float value) {
-  if constexpr (std::is_same_v<T, std::uint8_t>) {
-    return static_cast<T>(std::lround((value + 1) * 127.5F));
-  } else {
-    return static_cast<T>(value);
-  }
-}
-template <class T>
-double value_of(T pixel) {
-  if constexpr (std::is_same_v<T, std::uint8_t>) {
-    return -1 + pixel / 127.5;
-  } else {
-    return static_cast<double>(pixel);
-  }
 }
 
 /// The images of one size. There is one per combination of types, and it keeps its memory from row to row.

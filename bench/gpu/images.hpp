@@ -6,39 +6,16 @@
 
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <scc/image_batch.hpp>
-#include <type_traits>
 #include <vector>
 
+#include "../pixels.hpp"
 #include "device.hpp"
 
 namespace scc_bench {
-
-struct Size {
-  int height, width, channels;
-  std::int64_t pixels() const { return std::int64_t{height} * width * channels; }
-};
-
-template <class T>
-T pixel_from(float value) {
-  if constexpr (std::is_same_v<T, std::uint8_t>) {
-    return static_cast<T>(std::lround((value + 1) * 127.5F));
-  } else {
-    return static_cast<T>(value);
-  }
-}
-template <class T>
-double value_of(T pixel) {
-  if constexpr (std::is_same_v<T, std::uint8_t>) {
-    return -1 + pixel / 127.5;
-  } else {
-    return static_cast<double>(pixel);
-  }
-}
 
 template <class T>
 scc::ImageBatch<T> view(T* data, Size const& size, std::int64_t batch, bool channels_last) {
