@@ -26,6 +26,12 @@ inline bool& any_skipped() {
   return value;
 }
 
+/// Set by what tests include that cannot be had everywhere: says what is missing here, or nothing. main() asks it once.
+inline std::string (*&requirement())() {
+  static std::string (*value)() = nullptr;
+  return value;
+}
+
 /// Matches strings that contain `part`; the two versions of Catch2 name it differently.
 #if SCC_CATCH2_MAJOR == 3
 inline auto contains(std::string const& part) { return Catch::Matchers::ContainsSubstring(part); }
@@ -35,8 +41,9 @@ inline auto contains(std::string const& part) { return Catch::Matchers::Contains
 
 }  // namespace scc_test
 
-/// Ends the test case, in the body of which it must stand, with one line that says why it has not run; ctest shows it as skipped. The SKIP of Catch2 3 is not
-/// used: its exit status, 4, is also that of four failed assertions in some of its releases.
+/// Ends the test case, in the body of which it must stand, with one line that says why it has not run; ctest shows it as
+/// skipped. The SKIP of Catch2 3 is not used: its exit status, 4, is also that of four failed assertions in some of its
+/// releases.
 #define SCC_SKIP(message)                          \
   do {                                             \
     std::cout << "SKIPPED: " << (message) << '\n'; \

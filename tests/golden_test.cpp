@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "support/backend.hpp"
 #include "support/golden.hpp"
 #include "support/images.hpp"
 
 using scc::Basis;
 using scc_test::Batch;
 using scc_test::Golden;
+using scc_test::Loss;
+using scc_test::Workspace;
 
 namespace {
 
@@ -53,8 +56,8 @@ void check(Golden const& golden, Basis basis, double tolerance, Bounds bounds) {
   Batch<T> const x(shape, golden.x), y(shape, golden.y);
   Batch<T> dloss_dy(shape, std::numeric_limits<T>::quiet_NaN());
 
-  scc::cpu::Loss const loss(options);
-  scc::cpu::Workspace workspace;
+  Loss const loss(options);
+  Workspace workspace;
   double const value = loss.forward_backward(x.view(), y.view(), workspace, 1.0, dloss_dy.view());
 
   CAPTURE(golden.name, loss.plan().resolution(), static_cast<int>(loss.plan().basis()));
@@ -100,8 +103,8 @@ TEST_CASE("h and H in the original kernels match the released code", "[golden]")
     Batch<double> const x(shape, golden.x), y(shape, golden.y);
     scc::Options options = golden.options;
     options.tolerance = 1e-9;
-    scc::cpu::Loss const loss(options);
-    scc::cpu::Workspace workspace;
+    Loss const loss(options);
+    Workspace workspace;
     loss.forward(x.view(), y.view(), workspace);
 
     scc::Statistics const statistics = loss.statistics(workspace, 0);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "support/backend.hpp"
 #include "support/images.hpp"
 #include "support/layouts.hpp"
 #include "support/setups.hpp"
@@ -23,8 +24,6 @@
 using namespace scc_test;
 using scc::GradientMode;
 using scc::Options;
-using scc::cpu::Loss;
-using scc::cpu::Workspace;
 
 namespace {
 
@@ -36,20 +35,6 @@ Options on_other_domain(Options options) {
   options.domain_max = options.center_max = 2;
   options.bandwidth = 1.25;
   return options;
-}
-
-template <class T>
-std::string type_name() {
-  if (std::is_same_v<T, std::uint8_t>) {
-    return "uint8";
-  }
-  if (std::is_same_v<T, Eigen::half>) {
-    return "half";
-  }
-  if (std::is_same_v<T, Eigen::bfloat16>) {
-    return "bfloat16";
-  }
-  return std::is_same_v<T, float> ? "float" : "double";
 }
 
 /// Relative rounding error of a number of type T.

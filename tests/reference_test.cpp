@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "support/backend.hpp"
 #include "support/images.hpp"
 
 using scc::Basis;
 using scc::Kernel;
 using scc::Options;
 using scc_test::Batch;
+using scc_test::Loss;
+using scc_test::Workspace;
 
 namespace {
 
@@ -55,8 +58,8 @@ template <class T>
 double rsmi_of(Options const& options, Case const& pixels) {
   scc_test::Shape const shape{1, 1, 1, static_cast<std::int64_t>(pixels.x.size())};
   Batch<T> const x(shape, pixels.x), y(shape, pixels.y);
-  scc::cpu::Loss const loss(options);
-  scc::cpu::Workspace workspace;
+  Loss const loss(options);
+  Workspace workspace;
   loss.forward(x.view(), y.view(), workspace);
   return workspace.rsmi()[0];
 }
@@ -116,8 +119,8 @@ TEST_CASE("statistics in the original kernels agree with the definition", "[refe
 
     scc_test::Shape const shape{1, 1, 1, static_cast<std::int64_t>(pixels.x.size())};
     Batch<double> const x(shape, pixels.x), y(shape, pixels.y);
-    scc::cpu::Loss const loss(options);
-    scc::cpu::Workspace workspace;
+    Loss const loss(options);
+    Workspace workspace;
     loss.forward(x.view(), y.view(), workspace);
     scc::Statistics const actual = loss.statistics(workspace, 0);
 

@@ -6,6 +6,7 @@
 /// call, except what a capturing stream records. Others of the runtime's functions are missing on purpose: a program
 /// that needs one does not link.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -22,15 +23,21 @@
 #include "control.hpp"
 #include "run_kernel.hpp"
 
-using Operation = std::function<cudaError_t()>;
+/// Something that a stream does.
+struct Operation {
+  cudaGraphNodeType type;
+  std::function<cudaError_t()> run;
+};
 
-// The toolkit declares these and leaves them to the runtime.
+// The toolkit declares these and leaves them to the runtime. A node of a graph is one of its operations.
+struct CUgraphNode_st : Operation {};
+
 struct CUgraph_st {
-  std::vector<Operation> operations;  // in the order in which they were captured
+  std::vector<CUgraphNode_st> nodes;  // in the order in which they were captured
 };
 
 struct CUgraphExec_st {
-  std::vector<Operation> operations;
+  std::vector<CUgraphNode_st> nodes;
 };
 
 struct CUstream_st {
@@ -39,7 +46,7 @@ struct CUstream_st {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   std::thread::id capturing_thread;
-  std::vector<Operation> captured;
+  std::vector<CUgraphNode_st> captured;
 };
 
 struct CUevent_st {
@@ -134,13 +141,13 @@ cudaError_t enqueue(cudaStream_t stream, Operation const& operation) {
     cudaError_t const error =
       invalidate_captures([](CUstream_st const& other) { return (other.flags & cudaStreamNonBlocking) == 0; },
                           cudaErrorStreamCaptureImplicit);
-    return error != cudaSuccess ? error : operation();
+    return error != cudaSuccess ? error : operation.run();
   }
   switch (stream->capture) {
     case cudaStreamCaptureStatusNone:
-      return operation();
+      return operation.run();
     case cudaStreamCaptureStatusActive:
-      stream->captured.push_back(operation);
+      stream->captured.push_back({operation});
       return cudaSuccess;
     case cudaStreamCaptureStatusInvalidated:
       break;
@@ -148,9 +155,9 @@ cudaError_t enqueue(cudaStream_t stream, Operation const& operation) {
   return cudaErrorStreamCaptureInvalidated;
 }
 
-cudaError_t run_all(std::vector<Operation> const& operations) {
-  for (Operation const& operation : operations) {
-    if (cudaError_t const error = operation()) {
+cudaError_t run_all(std::vector<CUgraphNode_st> const& nodes) {
+  for (CUgraphNode_st const& node : nodes) {
+    if (cudaError_t const error = node.run()) {
       return error;
     }
   }
@@ -180,21 +187,21 @@ cudaError_t release_memory(void* pointer) {
 }
 
 Operation memset_operation(void* pointer, int value, std::size_t bytes) {
-  return [=] {
-    if (bytes != 0) {
-      std::memset(pointer, value, bytes);
-    }
-    return cudaSuccess;
-  };
+  return {cudaGraphNodeTypeMemset, [=] {
+            if (bytes != 0) {
+              std::memset(pointer, value, bytes);
+            }
+            return cudaSuccess;
+          }};
 }
 
 Operation copy_operation(void* to, void const* from, std::size_t bytes) {
-  return [=] {
-    if (bytes != 0) {
-      std::memcpy(to, from, bytes);
-    }
-    return cudaSuccess;
-  };
+  return {cudaGraphNodeTypeMemcpy, [=] {
+            if (bytes != 0) {
+              std::memcpy(to, from, bytes);
+            }
+            return cudaSuccess;
+          }};
 }
 
 bool is_valid(dim3 grid, dim3 block) {
@@ -234,11 +241,13 @@ cudaError_t launch(cudaLaunchConfig_t const& launch, void const* kernel, KernelC
                             limit > default_dynamic_bytes ? config().shared_memory_bytes : default_dynamic_bytes};
     if (is_capturing(launch.stream)) {
       std::shared_ptr<KernelCall const> const copy(kernel_call.copy());
-      return enqueue(launch.stream,
-                     [copy, shape] { return run_kernel(*copy, shape) ? cudaSuccess : cudaErrorLaunchFailure; });
+      return enqueue(launch.stream, {cudaGraphNodeTypeKernel, [copy, shape] {
+                                       return run_kernel(*copy, shape) ? cudaSuccess : cudaErrorLaunchFailure;
+                                     }});
     }
-    return enqueue(launch.stream,
-                   [&] { return run_kernel(kernel_call, shape) ? cudaSuccess : cudaErrorLaunchFailure; });
+    return enqueue(launch.stream, {cudaGraphNodeTypeKernel, [&] {
+                                     return run_kernel(kernel_call, shape) ? cudaSuccess : cudaErrorLaunchFailure;
+                                   }});
   });
 }
 
@@ -470,7 +479,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().synchronizations;
-    return is_default(stream) ? enqueue(stream, [] { return cudaSuccess; }) : forbid_in_capture_of(stream);
+    return is_default(stream) ? enqueue(stream, {cudaGraphNodeTypeEmpty, [] { return cudaSuccess; }})
+                              : forbid_in_capture_of(stream);
   });
 }
 
@@ -506,7 +516,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
       return cudaErrorStreamCaptureWrongThread;
     }
     auto const status = std::exchange(stream->capture, cudaStreamCaptureStatusNone);
-    std::vector<Operation> captured = std::exchange(stream->captured, {});
+    std::vector<CUgraphNode_st> captured = std::exchange(stream->captured, {});
     if (status == cudaStreamCaptureStatusInvalidated) {
       return cudaErrorStreamCaptureInvalidated;
     }
@@ -523,9 +533,29 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   });
 }
 
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
+  return call(__func__, [&] {
+    if (nodes != nullptr) {
+      *count = std::min(*count, graph->nodes.size());
+      std::transform(graph->nodes.begin(), graph->nodes.begin() + static_cast<std::ptrdiff_t>(*count), nodes,
+                     [](CUgraphNode_st& node) { return &node; });
+    } else {
+      *count = graph->nodes.size();
+    }
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
+  return call(__func__, [&] {
+    *type = node->type;
+    return cudaSuccess;
+  });
+}
+
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   return call(__func__, [&] {
-    *executable = new CUgraphExec_st{graph->operations};
+    *executable = new CUgraphExec_st{graph->nodes};
     return cudaSuccess;
   });
 }
@@ -534,7 +564,8 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().graph_launches;
     cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error : enqueue(stream, [&] { return run_all(executable->operations); });
+    return error != cudaSuccess ? error
+                                : enqueue(stream, {cudaGraphNodeTypeEmpty, [&] { return run_all(executable->nodes); }});
   });
 }
 
@@ -563,11 +594,11 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlag
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return call(__func__, [&] {
-    return enqueue(stream, [event] {
-      event->time = std::chrono::steady_clock::now();
-      event->recorded = true;
-      return cudaSuccess;
-    });
+    return enqueue(stream, {cudaGraphNodeTypeEventRecord, [event] {
+                              event->time = std::chrono::steady_clock::now();
+                              event->recorded = true;
+                              return cudaSuccess;
+                            }});
   });
 }
 
