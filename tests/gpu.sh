@@ -94,7 +94,7 @@ run() {
 }
 
 configure_options=(-DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architecture-real"
-  -DSCC_BUILD_EXAMPLES=ON -DSCC_BUILD_BENCH=ON -DSCC_BUILD_GPU_ONLY=ON -DSCC_INSTALL=OFF)
+  -DSCC_INSTALL=OFF)
 if [[ -d .gpu/prefix/usr ]]; then
   configure_options+=("-DCMAKE_PREFIX_PATH=$root/.gpu/prefix/usr")
 fi

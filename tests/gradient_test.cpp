@@ -40,8 +40,13 @@ double derivative(double& pixel, double step, Function const& f) {
   return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step);
 }
 
-// Of how many pixels one is moved. On the GPU each difference takes kernels that run on a CPU in most tests.
+// Of how many pixels one is moved. On the GPU each difference takes kernels that run on a CPU in most tests, and
+// sanitizers are slow.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t pixel_step = 12;
+#else
 constexpr std::size_t pixel_step = is_gpu ? 24 : 1;
+#endif
 
 // Derivatives of f with respect to every pixel_step-th pixel.
 template <class Function>

@@ -13,10 +13,11 @@ print_usage() {
   cat << 'TEXT'
 usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS]
 
-  (no option)      all tests, optimised
+  (no option)      all tests, optimised; those of the kernels on the CPU if the CUDA toolkit is there, and on the GPU if
+                   there is one, too
   --sanitize       all tests under AddressSanitizer and UndefinedBehaviorSanitizer
-  --cuda           all tests, and the estimator compiled by nvcc, which must be there
-  --ci             all tests, with the benchmarks built, and the estimator by nvcc where there is one
+  --cuda           all tests, with the GPU backend compiled by nvcc, which must be there
+  --ci             all tests, with the benchmarks built, and the GPU backend by nvcc where there is one
   --fuzz SECONDS   feeds random input to the library for so long; a finding is written to build/fuzz
 TEXT
 }
@@ -46,7 +47,11 @@ needed=("${build_packages[@]}" "${test_packages[@]}" "${example_packages[@]}")
 case "${1-}" in
   "")
     require_packages "${needed[@]}"
-    run_preset cpu
+    if command -v nvcc > /dev/null && nvidia-smi --list-gpus > /dev/null 2>&1; then
+      run_preset cuda
+    else
+      run_preset cpu
+    fi
     ;;
   --sanitize)
     require_packages "${needed[@]}"
