@@ -266,7 +266,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
       check_agreement<float>(plan, shape, float_bounds);
       check_agreement<double>(plan, shape, double_bounds);
     }
-    // So few pixels do not average the rounding errors of their places in a histogram.
+    // So few pixels do not average the rounding errors of their weights in a histogram.
     Bounds const few{plan.basis() == Basis::histogram ? 5e-7 : float_bounds.rsmi, float_bounds.gradient};
     for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{300, 1, 1, 1}, Shape{60, 1, 1, 5}}) {
       check_agreement<float>(plan, shape, few);

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// A shared library that all programs link: it takes the compiler long, must not be sanitized, and inline functions that it
-/// has in common with the kernels must not take the place of theirs.
+/// A shared library that all programs link: it takes the compiler long, and its inline functions, which are not
+/// sanitized, must not take the place of those of the kernels.
 
 #include <cmath>
 #include <limits>
@@ -59,9 +59,9 @@ Case make_case(std::string const& name, scc::Plan const& plan, int multiprocesso
 __attribute__((visibility("default"))) std::vector<Case> cases_of(std::string const& kernels) {
   constexpr std::size_t ample = 227 * 1024;
   Batch const two_images = make_batch(2, 17, 253);
-  Batch const three_images = make_batch(3, 31, 47);  // their middle one with its last, incomplete tile in another block
+  Batch three_images = make_batch(3, 31, 47);  // a block begins with the last, incomplete tile of the second
   Batch larger_images = make_batch(3, 41, 61);
-  larger_images.x.back() = std::numeric_limits<float>::quiet_NaN();
+  three_images.x.back() = larger_images.x.back() = std::numeric_limits<float>::quiet_NaN();
 
   scc::Options few_centers;
   few_centers.centers_per_axis = 3;

@@ -16,8 +16,8 @@
 
 namespace kernel_defects {
 
-/// Two batches of single-channel images. Those of x begin aligned to what a kernel reads in one piece, those of y do not;
-/// their ends need not be, and behind each image but the last is a gap up to the next aligned element.
+/// Two batches of single-channel images. Those of x begin where a kernel may read several pixels in one piece, those of
+/// y do not. No image is a whole number of such pieces; a gap behind each but the last makes up for that.
 struct Batch {
   std::int64_t images, height, width;
   std::vector<float> x{}, y{};  // as in memory
@@ -56,7 +56,7 @@ struct Case {
 /// The cases of the kernels "triangle", "tile" or "histogram"; none for other names.
 std::vector<Case> cases_of(std::string const& kernels);
 
-/// A forward pass, another one in the same workspace, and both gradients, by the copy of the kernels in this program.
+/// The loss and both gradients, by the copy of the kernels in this program, in a workspace that was used before.
 Results run_kernels(scc::Plan const& plan, Batch const& batch);
 
 }  // namespace kernel_defects

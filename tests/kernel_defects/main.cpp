@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Runs this program's copy of the kernels under many schedules, and compares with the CPU backend. Fails if the results are
-/// not always the same, or not right; what a sanitizer finds it says itself.
+/// Runs this program's copy of the kernels under many schedules, and compares with the CPU backend. Fails if the
+/// results are not always the same, or not right; what a sanitizer finds it says itself.
 
 #include <cmath>
 #include <cstdlib>

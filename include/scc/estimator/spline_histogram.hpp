@@ -33,15 +33,16 @@ struct Location {
 /// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even one that is no number.
 template <class Real>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE Location<Real> locate(Real t, int intervals) {
-  Real const end = static_cast<Real>(intervals);
-  Real const position = (t + 1) * Real(0.5) * end;
-  // Written so that a NaN fails both comparisons and ends in bin 0; the second clamp holds where a user's compiler flags
+  Real const half = static_cast<Real>(intervals) * Real(0.5), position = t * half + half;
+  // Written so that a NaN fails all comparisons and ends in bin 0; the second clamp holds where a user's compiler flags
   // promise that there are no NaNs.
-  Real const bounded = position > 0 ? (position < end ? position : end) : 0;
-  int first = static_cast<int>(bounded);
+  Real const end = static_cast<Real>(intervals);
+  int first = static_cast<int>(position > 0 ? (position < end ? position : end) : 0);
   first = first < intervals - 1 ? first : intervals - 1;
   first = first > 0 ? first : 0;
-  return {first, bounded - static_cast<Real>(first)};
+  // Not position - first, which has lost the digits that the position has before the point.
+  Real const fraction = t * half + (half - static_cast<Real>(first));
+  return {first, fraction > 0 ? (fraction < 1 ? fraction : 1) : 0};
 }
 
 /// The four splines at a location. One of them is what is missing to 1, so that rounding adds no pixels and loses none.
