@@ -22,9 +22,10 @@ usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS]
 TEXT
 }
 
+# run_preset PRESET [CMAKE_OPTION...]
 run_preset() {
   local preset=$1 log=build/$1/tests.log status=0
-  cmake --preset "$preset"
+  cmake --preset "$@"
   cmake --build --preset "$preset" --parallel "$(nproc)"
   ctest --preset "$preset" --parallel "$(nproc)" | tee "$log" || status=$?
   # Below its count ctest writes times and skipped tests; the count is what should be read last.
@@ -48,7 +49,7 @@ case "${1-}" in
   "")
     require_packages "${needed[@]}"
     if command -v nvcc > /dev/null && nvidia-smi --list-gpus > /dev/null 2>&1; then
-      run_preset cuda
+      run_preset cuda -DCMAKE_CUDA_ARCHITECTURES=native
     else
       run_preset cpu
     fi
