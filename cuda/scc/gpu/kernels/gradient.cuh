@@ -202,12 +202,6 @@ public:
   }
 
 private:
-  static __device__ void advance(Real t, Real& previous, Real& current) {
-    Real const following = multiply_add(2 * t, current, -previous);
-    previous = current;
-    current = following;
-  }
-
   int degree_;
   Real const* coefficients_;  // [degree, columns]
 };

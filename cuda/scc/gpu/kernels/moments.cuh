@@ -189,13 +189,6 @@ struct TileMoments {
       return tile * terms + a % tile_size * tile_size + b % tile_size;
     });
   }
-
-private:
-  static __device__ void advance(Real t, Real& previous, Real& current) {
-    Real const following = multiply_add(2 * t, current, -previous);
-    previous = current;
-    current = following;
-  }
 };
 
 template <int Degree>
