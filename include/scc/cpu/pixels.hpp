@@ -170,7 +170,13 @@ void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t
       for (std::int64_t k = 0; k < length; ++k) {
         Real const value = outside[offset + k] != 0 ? Real(0) : gradient[offset + k];
         G& target = first[k * stride];
-        target = static_cast<G>(accumulate ? static_cast<Sum>(target) + static_cast<Sum>(value) : value);
+        auto const result = accumulate ? static_cast<Sum>(target) + static_cast<Sum>(value) : static_cast<Sum>(value);
+        if constexpr (sizeof(G) < sizeof(float)) {
+          // 16-bit types are made from float alone.
+          target = static_cast<G>(static_cast<float>(result));
+        } else {
+          target = static_cast<G>(result);
+        }
       }
     };
     step == 1 ? write(1) : write(step);
