@@ -10,6 +10,8 @@ test_packages=(catch2)
 example_packages=(libstb-dev)
 bench_packages=(libbenchmark-dev)
 clang_packages=(clang clang-format clang-tidy)
+# For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
+libtorch_packages=(libtorch-dev zlib1g-dev)
 
 # require_packages NAME...: installs those packages that are missing, and says which. Asks for nothing when run as root.
 require_packages() {
@@ -38,4 +40,16 @@ require_packages() {
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "${missing[@]}" \
     > /dev/null
+}
+
+# require_packages_if_any NAME...: as require_packages, where the distribution has all of them; else says which it lacks.
+require_packages_if_any() {
+  local name
+  for name in "$@"; do
+    if command -v apt-cache > /dev/null && ! apt-cache show "$name" > /dev/null 2>&1; then
+      echo "This distribution has no package $name; what needs it is left out"
+      return 0
+    fi
+  done
+  require_packages "$@"
 }

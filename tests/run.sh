@@ -48,6 +48,7 @@ needed=("${build_packages[@]}" "${test_packages[@]}" "${example_packages[@]}")
 case "${1-}" in
   "")
     require_packages "${needed[@]}"
+    require_packages_if_any "${libtorch_packages[@]}"
     if command -v nvcc > /dev/null && nvidia-smi --list-gpus > /dev/null 2>&1; then
       run_preset cuda -DCMAKE_CUDA_ARCHITECTURES=native
     else
@@ -60,10 +61,11 @@ case "${1-}" in
     ;;
   --cuda)
     require_packages "${needed[@]}"
+    require_packages_if_any "${libtorch_packages[@]}"
     run_preset cuda
     ;;
   --ci)
-    require_packages "${needed[@]}" "${bench_packages[@]}"
+    require_packages "${needed[@]}" "${bench_packages[@]}" "${libtorch_packages[@]}"
     run_preset ci
     ;;
   --fuzz)

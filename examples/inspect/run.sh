@@ -15,7 +15,8 @@ log=$build/build.log
 mkdir -p "$build"
 echo "Building scc_inspect ..."
 if ! {
-  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF
+  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF \
+    -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON
   cmake --build "$build" --parallel "$(nproc)" --target scc_inspect
 } > "$log" 2>&1; then
   cat "$log" >&2

@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <torch/version.h>
 #include <vector>
 
 // LibTorch has a CHECK of its own, by way of its logging.
@@ -91,37 +92,6 @@ void require_same(Outcome const& actual, Outcome const& expected) {
   REQUIRE(relative_error(actual.dloss_dx, expected.dloss_dx) <= bound);
   REQUIRE(relative_error(actual.dloss_dy, expected.dloss_dy) <= bound);
 }
-
-/// Counts what the CPU's allocator is asked for while it lives.
-class AllocatedBytes {
-public:
-  AllocatedBytes() : inner_(*c10::GetCPUAllocator()), counting_(inner_, bytes_) {
-    c10::SetCPUAllocator(&counting_, priority);
-  }
-  AllocatedBytes(AllocatedBytes const&) = delete;
-  AllocatedBytes& operator=(AllocatedBytes const&) = delete;
-  ~AllocatedBytes() { c10::SetCPUAllocator(&inner_, priority); }
-
-  std::size_t value() const { return bytes_; }
-
-private:
-  static constexpr std::uint8_t priority = 100;
-
-  struct Counting : c10::Allocator {
-    Counting(c10::Allocator& allocator, std::size_t& count) : inner(allocator), bytes(count) {}
-    c10::DataPtr allocate(std::size_t n) const override {
-      bytes += n;
-      return inner.allocate(n);
-    }
-    c10::DeleterFnPtr raw_deleter() const override { return inner.raw_deleter(); }
-    c10::Allocator& inner;
-    std::size_t& bytes;
-  };
-
-  std::size_t bytes_ = 0;
-  c10::Allocator& inner_;
-  Counting counting_;
-};
 
 }  // namespace
 
@@ -420,7 +390,43 @@ TEST_CASE("only the gradients that are asked for are made", "[libtorch]") {
   CHECK_FALSE(scc.last_rsmi().requires_grad());
 }
 
-#if !defined(SCC_TEST_BACKEND_GPU)
+// The interface of allocators is that of LibTorch 1.
+#if !defined(SCC_TEST_BACKEND_GPU) && TORCH_VERSION_MAJOR == 1
+namespace {
+
+/// Counts what the CPU's allocator is asked for while it lives.
+class AllocatedBytes {
+public:
+  AllocatedBytes() : inner_(*c10::GetCPUAllocator()), counting_(inner_, bytes_) {
+    c10::SetCPUAllocator(&counting_, priority);
+  }
+  AllocatedBytes(AllocatedBytes const&) = delete;
+  AllocatedBytes& operator=(AllocatedBytes const&) = delete;
+  ~AllocatedBytes() { c10::SetCPUAllocator(&inner_, priority); }
+
+  std::size_t value() const { return bytes_; }
+
+private:
+  static constexpr std::uint8_t priority = 100;
+
+  struct Counting : c10::Allocator {
+    Counting(c10::Allocator& allocator, std::size_t& count) : inner(allocator), bytes(count) {}
+    c10::DataPtr allocate(std::size_t n) const override {
+      bytes += n;
+      return inner.allocate(n);
+    }
+    c10::DeleterFnPtr raw_deleter() const override { return inner.raw_deleter(); }
+    c10::Allocator& inner;
+    std::size_t& bytes;
+  };
+
+  std::size_t bytes_ = 0;
+  c10::Allocator& inner_;
+  Counting counting_;
+};
+
+}  // namespace
+
 TEST_CASE("tensors are read where they are", "[libtorch]") {
   SccLoss scc;
   Tensor const memory = pixels({4, 3, 40, 60}, 17, torch::kFloat);
