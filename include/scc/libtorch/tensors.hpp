@@ -164,10 +164,10 @@ void with_element_type(at::ScalarType type, Body const& body) {
       return body(double());
     case at::kHalf:
       return body(c10::Half());
-    case at::kBFloat16:
-      return body(c10::BFloat16());
     case at::kByte:
       return body(std::uint8_t());
+    case at::kBFloat16:
+      return body(c10::BFloat16());
     default:
       return body(float());
   }

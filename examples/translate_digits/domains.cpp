@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include "digest.hpp"
+#include "domains.hpp"
+#include "mnist.hpp"
+#include "mnist_m.hpp"
+
+namespace translate_digits {
+
+Domains read_domains(Settings const& settings) {
+  auto const folder = settings.data / "mnist";
+  auto const train = read_mnist(folder, Part::train);
+  auto const test = read_mnist(folder, Part::test);
+  if (train.count() < settings.train_images) {
+    throw std::runtime_error("--train-images is " + std::to_string(settings.train_images) + ", but there are only " +
+                             std::to_string(train.count()) + " training digits");
+  }
+  auto photographs = read_photographs(settings.data / "bsds500");
+  auto const test_count = std::max<std::size_t>(1, photographs.size() / 5);
+  auto const middle = photographs.end() - static_cast<std::ptrdiff_t>(test_count);
+  std::vector<inspect::Image> const test_photographs(std::make_move_iterator(middle),
+                                                     std::make_move_iterator(photographs.end()));
+  photographs.erase(middle, photographs.end());
+
+  // The seeds belong to the data: a run's own seed does not change it.
+  constexpr std::uint32_t train_seed = 20220618, test_seed = 20220619;
+  auto const half = settings.train_images / 2;
+  Domain mnist{"mnist", train.range(0, half), test};
+  Domain mnist_m{"mnist_m", make_mnist_m(train.range(half, 2 * half), photographs, train_seed),
+                 make_mnist_m(test, test_photographs, test_seed)};
+
+  Digest digest;
+  for (auto const& images : {mnist.train, mnist.test, mnist_m.train, mnist_m.test}) {
+    digest.add(images.pixels.data_ptr(), static_cast<std::size_t>(images.pixels.numel()));
+  }
+  if (settings.direction == Direction::mm_m) {
+    std::swap(mnist, mnist_m);
+  }
+  return {std::move(mnist), std::move(mnist_m), digest.text()};
+}
+
+}  // namespace translate_digits

@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Batches of images side by side, to be looked at.
+
+#pragma once
+
+#include <torch/torch.h>
+#include <vector>
+
+#include "../inspect/image_file.hpp"
+
+namespace translate_digits {
+
+/// One row of the picture for each batch, grey ones in colour, each pixel as 2 x 2.
+///
+/// @param rows  At least one; each [columns, 1 or 3, H, W], uint8, equal but for the channels.
+inspect::Image draw_grid(std::vector<torch::Tensor> const& rows);
+
+}  // namespace translate_digits
