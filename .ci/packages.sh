@@ -45,6 +45,10 @@ require_packages() {
 # require_packages_if_any NAME...: as require_packages, where the distribution has all of them; else says which it lacks.
 require_packages_if_any() {
   local name
+  # Without lists no package is known.
+  if command -v apt-get > /dev/null && ! apt-cache show "$1" > /dev/null 2>&1; then
+    if ((EUID == 0)); then apt-get update -qq; else sudo apt-get update -qq; fi
+  fi
   for name in "$@"; do
     if command -v apt-cache > /dev/null && ! apt-cache show "$name" > /dev/null 2>&1; then
       echo "This distribution has no package $name; what needs it is left out"

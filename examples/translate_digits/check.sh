@@ -78,7 +78,7 @@ black_mnist() {
 ends 0 --help
 for option in --data --out --classifier --method --direction --scc --kernel --bandwidth --lambda --seed --iterations --batch \
   --width --discriminator-width --residual-blocks --rate --discriminator-rate --cycle-weight --geometry-weight \
-  --train-images --classifier-epochs --record-every --evaluate-every --evaluate-images --device --checkpoint-every \
+  --train-images --classifier-epochs --training-score-images --record-every --evaluate-every --evaluate-images --device --checkpoint-every \
   --stop-after --no-training-score --resume --classifier-only --quick; do
   expect "--help names $option" grep -q -e "^  $option " out.txt
 done
@@ -238,6 +238,8 @@ expect 'another kernel, other weights' test "$(value gan-scc weights-digest)" !=
 ends 0 "${short[@]}" --direction mm-m --method cyclegan --scc 5 --out back
 expect 'the classifier of the other domain' grep -q '^the classifier of mnist is right' out.txt
 expect 'one classifier for each domain' test "$(ls classifiers | wc -l)" -eq 2
+cp classifiers/mnist-* "$(echo classifiers/mnist_m-*)"
+rejects 1 'does not hold a classifier of these images; remove it' "${short[@]}" --out other
 for classifier in classifiers/*; do echo damage > "$classifier"; done
 rejects 1 "cannot read 'classifiers/mnist_m-" "${short[@]}" --out damaged
 rm -r classifiers

@@ -71,7 +71,9 @@ RunState read_checkpoint(std::filesystem::path const& path, Description const& d
     state.iteration = read_value(archive, "iteration").toInt();
     state.training_seconds = read_value(archive, "training_seconds").toDouble();
     state.record_size = static_cast<std::uintmax_t>(read_value(archive, "record_size").toInt());
-    std::istringstream(read_value(archive, "sampler").toStringRef()) >> state.sampler;
+    std::istringstream sampler(read_value(archive, "sampler").toStringRef());
+    sampler >> state.sampler;
+    TORCH_CHECK(!sampler.fail(), "the sampler's state cannot be read");
     torch::Tensor random_state;
     archive.read("random_state", random_state);
     random_generator().set_state(random_state);

@@ -151,6 +151,8 @@ std::vector<Option> const& all_options() {
                   FIELD(train_images)),
     number<Whole>("--classifier-epochs", "N", 1, "how often a classifier sees its training images", true,
                   FIELD(classifier_epochs)),
+    number<Whole>("--training-score-images", "N", 10,
+                  "translations that the classifier of the training score is trained on", true, FIELD(score_images)),
     number<Whole>("--record-every", "N", 1, "iterations between rows of the CSV", true, FIELD(record_every)),
     number<Whole>("--evaluate-every", "N", 1, "iterations between evaluations", true, FIELD(evaluate_every)),
     number<Whole>("--evaluate-images", "N", 10, "test images of an evaluation; the last takes all", true,
@@ -192,6 +194,7 @@ void set_quick(Settings& settings) {
   settings.evaluate_images = 1000;
   settings.checkpoint_every = 500;
   settings.classifier_epochs = 2;
+  settings.score_images = 10000;
 }
 
 void validate_estimator(scc::Options const& estimator) {

@@ -13,7 +13,7 @@ help='compare.sh [--quick|--full] [options]: builds scc_translate_digits, runs i
   --methods "NAME.." of gan, cyclegan, gcgan-rot, gcgan-vf
   --direction NAME   m-mm or mm-m (m-mm)
   --seeds "N.."      (1 2 3; with --full 1 2 3 4 5)
-  --scc WEIGHT       of the runs with the constraint (20)
+  --scc WEIGHT       of the runs with the constraint (50)
   --kernel NAME      gaussian or reciprocal_gaussian (gaussian)
   --jobs N           runs at a time, each with one thread (the number of cores; 1 with --device cuda)
   --device NAME      cpu or cuda (cpu)
@@ -31,7 +31,7 @@ complain() {
   exit "${2:-1}"
 }
 
-size=quick methods='' seeds='' scc=20 kernel=gaussian direction=m-mm jobs='' device=cpu program=''
+size=quick methods='' seeds='' scc=50 kernel=gaussian direction=m-mm jobs='' device=cpu program=''
 data=$root/../shared/data
 out=$root/build/translate_digits/runs
 more=()
@@ -66,6 +66,15 @@ done
 for seed in $seeds; do
   [[ $seed =~ ^[0-9]+$ ]] || complain "--seeds has '$seed', must be whole numbers" 2
 done
+for list in "$methods" "$seeds"; do
+  # Two runs would write to one folder.
+  twice=$(tr ' ' '\n' <<< "$list" | sort | uniq -d | head -n 1)
+  [[ -z $twice ]] || complain "'$twice' is given twice" 2
+done
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || complain "bash is version $BASH_VERSION, must be at least 5.1"
+if [[ $device == cuda && -z $program && -z ${CMAKE_PREFIX_PATH:-} ]]; then
+  complain "--device cuda needs a LibTorch with CUDA: set the environment variable CMAKE_PREFIX_PATH to its folder" 2
+fi
 awk -v w="$scc" 'BEGIN { exit !(w ~ /^[0-9.]+$/ && w > 0) }' || complain "--scc is '$scc', must be a number above 0" 2
 
 if [[ -z $program ]]; then
@@ -134,14 +143,14 @@ train() {
 }
 
 # The classifier is shared, so it is there before several runs need it.
-if ! "$program" "${common[@]}" --out "$out" --classifier-only > "$out/classifier.log" 2>&1; then
+if ! OMP_NUM_THREADS=$jobs "$program" "${common[@]}" --out "$out" --classifier-only > "$out/classifier.log" 2>&1; then
   show_log "$out/classifier.log" "the classifier"
   exit 1
 fi
 tail -n 1 "$out/classifier.log"
 
 running=()
-trap 'kill ${running[@]+"${running[@]}"} 2> /dev/null || true' EXIT
+trap 'kill ${running[@]+"${running[@]}"} 2> /dev/null || true; wait' EXIT
 trap 'exit 130' INT TERM
 finish_one() {
   local ended
@@ -207,7 +216,7 @@ spread() {
   arrow=$([[ $direction == m-mm ]] && echo 'MNIST to MNIST-M' || echo 'MNIST-M to MNIST')
   echo "# $arrow, without and with the structure consistency constraint"
   echo
-  echo "Accuracy in percent and the rest: mean ± standard deviation over the seeds $seeds. Sizes: $size${more[*]:+, ${more[*]}}. Weight of the constraint: $scc, kernel: $kernel. Device: $device."
+  echo "Accuracy in percent and the rest: mean ± standard deviation over the seeds $seeds. Sizes: $size${more[*]:+, ${more[*]}}; $jobs runs at a time. Weight of the constraint: $scc, kernel: $kernel. Device: $device."
   echo "$(tail -n 1 "$out/classifier.log")."
   echo
   echo '| method | constraint | n | translated as test set | paper | translated as training set | rSMI | ms per iteration |'

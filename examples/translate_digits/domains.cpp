@@ -32,12 +32,14 @@ Domains read_domains(Settings const& settings) {
   // The seeds belong to the data: a run's own seed does not change it.
   constexpr std::uint32_t train_seed = 20220618, test_seed = 20220619;
   auto const half = settings.train_images / 2;
-  Domain mnist{"mnist", train.range(0, half), test};
-  Domain mnist_m{"mnist_m", make_mnist_m(train.range(half, 2 * half), photographs, train_seed),
+  auto const digits = train.range(0, 2 * half);
+  auto const on_photographs = make_mnist_m(digits, photographs, train_seed);
+  Domain mnist{"mnist", digits.range(0, half), digits, test};
+  Domain mnist_m{"mnist_m", on_photographs.range(half, 2 * half), on_photographs,
                  make_mnist_m(test, test_photographs, test_seed)};
 
   Digest digest;
-  for (auto const& images : {mnist.train, mnist.test, mnist_m.train, mnist_m.test}) {
+  for (auto const& images : {mnist.labelled, mnist.test, mnist_m.labelled, mnist_m.test}) {
     digest.add(images.pixels.data_ptr(), static_cast<std::size_t>(images.pixels.numel()));
   }
   if (settings.direction == Direction::mm_m) {

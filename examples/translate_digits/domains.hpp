@@ -15,7 +15,9 @@ namespace translate_digits {
 
 struct Domain {
   char const* name;  ///< mnist or mnist_m
-  Images train;
+  Images train;      ///< What a translator is trained on.
+  Images
+    labelled;  ///< What the classifier that scores translations is trained on: train, and the other domain's digits.
   Images test;
 };
 

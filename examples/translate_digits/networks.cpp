@@ -95,7 +95,7 @@ torch::Tensor DiscriminatorImpl::forward(torch::Tensor const& images) { return l
 
 DigitClassifierImpl::DigitClassifierImpl(std::int64_t channels) : layers_(register_module("layers", nn::Sequential())) {
   std::int64_t in = channels;
-  for (std::int64_t const out : {16, 32, 64}) {
+  for (std::int64_t const out : {24, 48, 96}) {
     layers_->push_back(nn::Conv2d(convolution(in, out, 3)));
     layers_->push_back(nn::BatchNorm2d(out));
     layers_->push_back(nn::ReLU());

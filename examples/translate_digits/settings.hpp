@@ -43,6 +43,7 @@ struct Settings {
   double geometry_weight = 20;
   std::int64_t train_images = 60000;
   std::int64_t classifier_epochs = 3;
+  std::int64_t score_images = 60000;
   std::int64_t record_every = 50;
   std::int64_t evaluate_every = 1000;
   std::int64_t evaluate_images = 2000;

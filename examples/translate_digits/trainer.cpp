@@ -57,6 +57,7 @@ torch::Device find_device(std::string const& name) {
 
 void move_to(torch::Device device, Domain& domain) {
   domain.train = domain.train.to(device);
+  domain.labelled = domain.labelled.to(device);
   domain.test = domain.test.to(device);
 }
 
@@ -68,8 +69,9 @@ DigitClassifier find_classifier(Settings const& settings, Domains const& domains
   if (std::filesystem::exists(path)) {
     return load_classifier(path, target.train.channels(), target.train.pixels.device());
   }
-  std::cout << "training the classifier of " << target.name << " on " << target.train.count() << " images" << std::endl;
-  auto classifier = train_classifier(target.train, settings.classifier_epochs);
+  std::cout << "training the classifier of " << target.name << " on " << target.labelled.count() << " images"
+            << std::endl;
+  auto classifier = train_classifier(target.labelled, settings.classifier_epochs);
   std::filesystem::create_directories(settings.classifiers);
   save_classifier(classifier, path);
   return classifier;
@@ -231,7 +233,7 @@ private:
   // their translations.
   double training_score() {
     constexpr std::int64_t images_per_pass = 250;
-    auto const& source = domains_.source.train;
+    auto const source = domains_.source.train.range(0, settings_.score_images);
     std::vector<torch::Tensor> translations;
     for (std::int64_t first = 0; first < source.count(); first += images_per_pass) {
       auto const batch = source.range(first, first + images_per_pass);

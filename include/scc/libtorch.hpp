@@ -27,6 +27,8 @@
 
 namespace scc::libtorch {
 
+inline namespace SCC_LIBTORCH_PARTS {
+
 /// The gradients of a pass, as a step of the graph of its own: its derivative, which nobody computes, is an error and not a
 /// constant.
 class SccGradient : public torch::autograd::Function<SccGradient> {
@@ -81,7 +83,8 @@ public:
 /// for beta = 0.5. A trainer that adds it to the objective of its generator keeps what the image shows.
 ///
 /// Copies share their tables, which are made once for each device, and each has a last_rsmi() of its own. One object may be
-/// used by one thread at a time. It may be a static object.
+/// used by one thread at a time. It may be a static object. Units of a program that define SCC_HAS_GPU and units that do not
+/// have different classes of this name, so that they cannot hand one to each other.
 class SccLoss {
 public:
   /// @param options  Parameters of the estimate; Options::released_code() for those of the authors' code.
@@ -95,7 +98,8 @@ public:
   /// Works on the device of the tensors and, for CUDA, on its current stream, in memory of LibTorch's allocator: O(N) bytes,
   /// beside the gradients. It reads the tensors where they are, whatever their strides: channels last, slices and
   /// expanded ones are not copied. Two exceptions: on the CPU, tensors of different types are first converted to
-  /// the wider one; and of volumes sliced along two of their axes a contiguous copy is made.
+  /// the wider one; and of volumes sliced along two of their axes a contiguous copy is made. (Tensors whose sign
+  /// is only noted, which views of complex ones can be, are resolved.)
   ///
   /// Deterministic. On CUDA it only enqueues: it does not synchronise, apart from the first call on a device, which
   /// makes the tables there, and which must not be captured in a CUDA graph.
@@ -164,5 +168,7 @@ private:
 };
 
 TORCH_MODULE(Scc);
+
+}  // namespace SCC_LIBTORCH_PARTS
 
 }  // namespace scc::libtorch

@@ -48,6 +48,8 @@ public:
     upload(tables_.unknown_j, tables_.unknowns);
     upload(tables_.product_i, tables_.products);
     upload(tables_.product_k, tables_.products);
+    // A copy from pageable memory may return before it is done, and other streams do not wait for it.
+    check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
   }
 
   Plan const& plan() const { return plan_; }

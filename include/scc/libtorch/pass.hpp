@@ -28,9 +28,15 @@
 #include <c10/cuda/CUDAStream.h>
 #include <optional>
 #include <scc/gpu/loss.hpp>
+#define SCC_LIBTORCH_PARTS for_cpu_and_cuda
+#else
+#define SCC_LIBTORCH_PARTS for_cpu
 #endif
 
 namespace scc::libtorch {
+
+// Units of one program with and without the part for CUDA must not take the classes of one for those of the other.
+inline namespace SCC_LIBTORCH_PARTS {
 
 /// The losses of one set of options: on the CPU, and on each CUDA device that has had tensors. May be used by many threads.
 class DeviceLosses {
@@ -168,8 +174,8 @@ public:
     void const* const loss = type == at::kDouble ? static_cast<void const*>(workspace_->loss())
                                                  : static_cast<void const*>(workspace_->loss_float());
     bool const has_pixels = x.numel() > 0;
-    return {in_workspace(loss, {}, options.dtype(type)),
-            has_pixels ? in_workspace(workspace_->rsmi(), {images}, options.dtype(at::kDouble))
+    return {copy_of(loss, {}, options.dtype(type)),
+            has_pixels ? copy_of(workspace_->rsmi(), {images}, options.dtype(at::kDouble))
                        : at::zeros({images}, options.dtype(at::kDouble))};
   }
 
@@ -177,8 +183,9 @@ public:
                                    bool wants_y) const override {
     c10::DeviceGuard const guard(y.device());
     ImageAxes const axes(x, y);
-    at::Tensor const factor = grad_loss.to(at::kFloat);
-    auto const* const factor_data = static_cast<float const*>(factor.data_ptr());
+    // The kernels take a float; a double is multiplied with what they make for 1.
+    bool const is_double = grad_loss.scalar_type() == at::kDouble;
+    auto const* const factor = is_double ? nullptr : static_cast<float const*>(grad_loss.data_ptr());
     std::vector<at::Tensor> gradients;
     with_element_type(x.scalar_type(), [&](auto x_element) {
       with_element_type(y.scalar_type(), [&](auto y_element) {
@@ -189,19 +196,24 @@ public:
         if constexpr (is_gradient_type<X>) {
           if (wants_x) {
             gradients.push_back(axes.empty_gradient(x));
-            loss_->backward_x(x_view, y_view, *workspace_, factor_data, 1.0F, axes.view<X>(gradients.back()),
+            loss_->backward_x(x_view, y_view, *workspace_, factor, 1.0F, axes.view<X>(gradients.back()),
                               GradientMode::overwrite, stream(x));
           }
         }
         if constexpr (is_gradient_type<Y>) {
           if (wants_y) {
             gradients.push_back(axes.empty_gradient(y));
-            loss_->backward(x_view, y_view, *workspace_, factor_data, 1.0F, axes.view<Y>(gradients.back()),
+            loss_->backward(x_view, y_view, *workspace_, factor, 1.0F, axes.view<Y>(gradients.back()),
                             GradientMode::overwrite, stream(y));
           }
         }
       });
     });
+    if (is_double) {
+      for (auto& gradient : gradients) {
+        gradient.mul_(grad_loss);
+      }
+    }
     return gradients;
   }
 
@@ -210,13 +222,11 @@ private:
     return c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(tensor.get_device())).stream();
   }
 
-  /// Results of the workspace as a tensor that keeps its memory.
-  at::Tensor in_workspace(void const* data, at::IntArrayRef sizes, at::TensorOptions const& options) const {
-    return at::for_blob(const_cast<void*>(data), sizes)
-      .deleter([memory = memory_](void*) {})
-      .options(options)
-      .target_device(options.device())
-      .make_tensor();
+  /// A result in the workspace as a tensor of its own: who keeps it for a log should not keep the workspace.
+  static at::Tensor copy_of(void const* data, at::IntArrayRef sizes, at::TensorOptions const& options) {
+    auto const in_workspace =
+      at::for_blob(const_cast<void*>(data), sizes).options(options).target_device(options.device()).make_tensor();
+    return in_workspace.clone();
   }
 
   std::shared_ptr<DeviceLosses const> losses_;
@@ -246,5 +256,7 @@ inline c10::intrusive_ptr<Pass> make_pass(std::shared_ptr<DeviceLosses const> lo
   }
   throw std::invalid_argument("scc: the tensors are on " + device.str() + ", must be on a CPU or CUDA device");
 }
+
+}  // namespace SCC_LIBTORCH_PARTS
 
 }  // namespace scc::libtorch

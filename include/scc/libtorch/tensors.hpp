@@ -114,9 +114,14 @@ public:
 class ImageAxes {
 public:
   /// @param a, b  Of the same shape; volumes must have a MergedAxis.
+  /// @throws std::logic_error if they have none: hooks on saved tensors can bring them back with other strides.
   ImageAxes(at::Tensor const& a, at::Tensor const& b)
       : dimensions_(a.dim()),
-        merged_(a.dim() == 5 ? MergedAxis::of(a, b) : 0) {}
+        merged_(a.dim() == 5 ? MergedAxis::of(a, b) : 0) {
+    if (dimensions_ == 5 && merged_ == 0) {
+      throw std::logic_error("scc: no two axes of the volumes can be stepped through as one");
+    }
+  }
 
   /// A view of the pixels as elements of type T, which is T or T const of the tensor's type.
   template <class T>

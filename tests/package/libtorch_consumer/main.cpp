@@ -13,11 +13,13 @@ int main() {
 
   static scc::libtorch::SccLoss scc;
   auto const translation = torch::tanh(generator(input));
-  auto const loss = translation.pow(2).mean() + 5 * scc(input, translation);
+  auto const adversarial = translation.pow(2).mean();
+  auto const without = torch::autograd::grad({adversarial}, {generator->weight}, {}, true)[0];
+  auto const loss = adversarial + 5 * scc(input, translation);
   loss.backward();
 
-  double const gradient = generator->weight.grad().norm().item<double>();
+  double const gradient = (generator->weight.grad() - without).norm().item<double>();
   double const rsmi = scc.last_rsmi().mean().item<double>();
-  std::printf("rSMI %.4f, gradient %.4f\n", rsmi, gradient);
-  return std::isfinite(rsmi) && gradient > 0 ? 0 : 1;
+  std::printf("rSMI %.4f, gradient of the term %.4f\n", rsmi, gradient);
+  return std::isfinite(rsmi) && gradient > 1e-5 ? 0 : 1;
 }

@@ -23,7 +23,14 @@ private:
   Stream stream_;
 };
 
+/// The device whose stream was asked for last.
+inline DeviceIndex& device_asked_for() {
+  static DeviceIndex device = -1;
+  return device;
+}
+
 inline CUDAStream getCurrentCUDAStream(DeviceIndex device) {
+  device_asked_for() = device;
   return CUDAStream(impl::VirtualGuardImpl(DeviceType::CUDA).getStream(Device(DeviceType::CUDA, device)));
 }
 
