@@ -12,6 +12,7 @@ set -euo pipefail
 usage='usage: check.sh <path of scc_translate_digits> <folder with mnist/ and bsds500/>'
 program=$(realpath "${1:?$usage}")
 shared=$(realpath -m "${2:?$usage}")
+driver=$(realpath "$(dirname "${BASH_SOURCE[0]}")/compare.sh")
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
@@ -143,6 +144,32 @@ black_mnist; printf '\377\330\377\340\000\004ab\377\332\000\002abc' | tee data/b
 rejects_data "cannot decode 'data/bsds500/1.jpg': the JPEG data ends early" "$photographs_address"
 rejects 1 "--train-images is 30, but there are only 20 training digits" --data data --out o --train-images 30
 rejects 1 "there is no checkpoint in 'absent'" --data data --out absent --resume
+
+# The driver, with a program whose score is 80 and the seed, and 10 more with the constraint, and that fails for seed 9.
+cat > stand_in.sh << 'PROGRAM'
+#!/usr/bin/env bash
+while (($# > 0)); do
+  case $1 in
+    --classifier-only) echo 'the classifier of mnist_m is right on 98.00 % of 10 real test images'; exit 0 ;;
+    --quick) shift ;;
+    *) printf -v "option_${1//-/}" '%s' "$2"; shift 2 ;;
+  esac
+done
+[ "$option_seed" != 9 ] || { echo 'out of luck' >&2; exit 1; }
+score=$((80 + option_seed + (option_scc > 0 ? 10 : 0)))
+printf '%s\n' "test-score $score" "training-score 50" "test-rsmi 0.1" "milliseconds-per-iteration 7" > "$option_out/result.txt"
+PROGRAM
+chmod +x stand_in.sh
+drive() { bash "$driver" --program ./stand_in.sh --methods gan --data data --out driven "$@" > out.txt 2> err.txt < /dev/null; }
+expect 'the driver runs' drive --seeds '1 3'
+expect 'means and deviations without the constraint' grep -qF '| gan | without | 2 | 82.0 ± 1.4 | 54.6 ± 40.5 | 50.0 ± 0.0 |' driven/table.md
+expect 'means and deviations with it' grep -qF '| gan | with | 2 | 92.0 ± 1.4 | 96.3 ± 0.2 |' driven/table.md
+expect 'the driver runs again' drive --seeds '1 3'
+expect 'it repeats nothing' test "$(grep -c '^have ' out.txt)" -eq 4
+! drive --seeds '1 3' -- --iterations 5 || fail 'the driver mixes runs with other options'
+! drive --seeds '1 9' || fail 'the driver passes over a run that failed'
+expect 'it shows why' grep -q 'out of luck' err.txt
+! drive --seeds '2 2' || fail 'the driver takes a seed twice'
 
 finish() {
   if [ "$failures" -ne 0 ]; then

@@ -68,7 +68,7 @@ for seed in $seeds; do
 done
 for list in "$methods" "$seeds"; do
   # Two runs would write to one folder.
-  twice=$(tr ' ' '\n' <<< "$list" | sort | uniq -d | head -n 1)
+  twice=$(echo "$list" | tr ' ' '\n' | sort | uniq -d | head -n 1)
   [[ -z $twice ]] || complain "'$twice' is given twice" 2
 done
 ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || complain "bash is version $BASH_VERSION, must be at least 5.1"
@@ -224,7 +224,7 @@ spread() {
   for method in $methods; do
     for weight in 0 "$scc"; do
       with=$([[ $weight == 0 ]] && echo without || echo with)
-      echo "| $method | $with | $(wc -w <<< "$seeds") | $(spread test-score 1 "$method" "$weight") | $(paper "$method" "$with")" \
+      echo "| $method | $with | $(echo "$seeds" | wc -w) | $(spread test-score 1 "$method" "$weight") | $(paper "$method" "$with")" \
         "| $(spread training-score 1 "$method" "$weight") | $(spread test-rsmi 3 "$method" "$weight")" \
         "| $(spread milliseconds-per-iteration 1 "$method" "$weight") |"
     done
