@@ -13,6 +13,15 @@ clang_packages=(clang clang-format clang-tidy)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
 libtorch_packages=(libtorch-dev zlib1g-dev)
 
+# as_root COMMAND...
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  else
+    sudo "$@"
+  fi
+}
+
 # require_packages NAME...: installs those packages that are missing, and says which. Asks for nothing when run as root.
 require_packages() {
   if ! command -v apt-get > /dev/null; then
@@ -33,12 +42,8 @@ require_packages() {
     return 0
   fi
   echo "Installing missing packages: ${missing[*]}"
-  local as_root=()
-  if ((EUID != 0)); then
-    as_root=(sudo)
-  fi
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "${missing[@]}" \
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "${missing[@]}" \
     > /dev/null
 }
 
@@ -47,7 +52,7 @@ require_packages_if_any() {
   local name
   # Without lists no package is known.
   if command -v apt-get > /dev/null && ! apt-cache show "$1" > /dev/null 2>&1; then
-    if ((EUID == 0)); then apt-get update -qq; else sudo apt-get update -qq; fi
+    as_root apt-get update -qq
   fi
   for name in "$@"; do
     if command -v apt-cache > /dev/null && ! apt-cache show "$name" > /dev/null 2>&1; then

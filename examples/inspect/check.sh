@@ -7,31 +7,9 @@
 
 set -euo pipefail
 
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 program=$(realpath "${1:?usage: check.sh <path of scc_inspect>}")
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
-cd "$place"
-failures=0
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/  stdout: /' out.txt
-  sed 's/^/  stderr: /' err.txt
-  failures=$((failures + 1))
-}
-
-# expect <what> <command...>: the command must hold.
-expect() {
-  local what=$1
-  shift
-  "$@" || fail "$what"
-}
-
-# run <arguments...>: runs the program, keeps its outputs and its exit status.
-run() {
-  status=0
-  "$program" "$@" >out.txt 2>err.txt </dev/null || status=$?
-}
+source "$here/../expectations.sh"
 
 # succeeds <arguments...>
 succeeds() {

@@ -12,32 +12,10 @@ set -euo pipefail
 usage='usage: check.sh <path of scc_translate_digits> <folder with mnist/ and bsds500/>'
 program=$(realpath "${1:?$usage}")
 shared=$(realpath -m "${2:?$usage}")
-driver=$(realpath "$(dirname "${BASH_SOURCE[0]}")/compare.sh")
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
-cd "$place"
-failures=0
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+driver=$here/compare.sh
+source "$here/../expectations.sh"
 export OMP_NUM_THREADS=1
-
-fail() {
-  echo "FAILED: $1"
-  sed 's/^/  stdout: /' out.txt
-  sed 's/^/  stderr: /' err.txt
-  failures=$((failures + 1))
-}
-
-# expect <what> <command...>: the command must hold.
-expect() {
-  local what=$1
-  shift
-  "$@" || fail "$what"
-}
-
-# run <arguments...>: runs the program, keeps its outputs and its exit status.
-run() {
-  status=0
-  "$program" "$@" > out.txt 2> err.txt < /dev/null || status=$?
-}
 
 # ends <status> <arguments...>: that exit status, and nothing on stderr.
 ends() {
