@@ -10,5 +10,6 @@
 #include "image_batch.hpp"
 #include "options.hpp"
 #include "reference.hpp"
+#include "select_parameters.hpp"
 #include "statistics.hpp"
 #include "version.hpp"

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Reads tests/data/*.golden: options, pixels, and what the authors' released code, or an independent evaluation in
-/// float64, made of them. One `key values...` per line.
+/// Reads tests/data/*.golden: options, pixels, and what the authors' released code, an independent evaluation in float64, or
+/// another package made of them. One `key values...` per line.
 
 #pragma once
 
@@ -30,52 +30,68 @@ struct Golden {
   std::vector<double> h, H;    ///< [m], [m, m]; empty in most cases
 };
 
-inline Golden read_golden(std::string const& name) {
-  std::string const path = std::string(SCC_TEST_DATA) + "/" + name + ".golden";
-  std::ifstream file(path);
-  if (!file) {
-    throw std::runtime_error("cannot read " + path);
-  }
-  std::map<std::string, std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    auto const space = line.find(' ');
-    if (!line.empty() && line[0] != '#' && space != std::string::npos) {
-      lines[line.substr(0, space)] = line.substr(space + 1);
+/// The lines `key values...` of a file in tests/data; those that start with # are comments.
+class GoldenFile {
+public:
+  explicit GoldenFile(std::string const& name) {
+    std::string const path = std::string(SCC_TEST_DATA) + "/" + name + ".golden";
+    std::ifstream file(path);
+    if (!file) {
+      throw std::runtime_error("cannot read " + path);
+    }
+    for (std::string line; std::getline(file, line);) {
+      auto const space = line.find(' ');
+      if (!line.empty() && line[0] != '#' && space != std::string::npos) {
+        lines_[line.substr(0, space)] = line.substr(space + 1);
+      }
     }
   }
-  auto const numbers = [&](std::string const& key) {
-    std::istringstream text(lines[key]);
+
+  std::string const& text(std::string const& key) const { return lines_.at(key); }
+
+  /// The numbers of a line; none if there is no such line.
+  std::vector<double> numbers(std::string const& key) const {
     std::vector<double> values;
-    for (double value = 0; text >> value;) {
-      values.push_back(value);
+    if (lines_.count(key) != 0) {
+      std::istringstream line(lines_.at(key));
+      for (double value = 0; line >> value;) {
+        values.push_back(value);
+      }
     }
     return values;
-  };
-  auto const number = [&](std::string const& key) { return numbers(key).at(0); };
+  }
 
+  double number(std::string const& key) const { return numbers(key).at(0); }
+
+private:
+  std::map<std::string, std::string> lines_;
+};
+
+inline Golden read_golden(std::string const& name) {
+  GoldenFile const file(name);
   Golden golden;
-  golden.name = lines.at("name");
-  golden.options.kernel = lines.at("kernel") == "gaussian" ? scc::Kernel::gaussian : scc::Kernel::reciprocal_gaussian;
-  golden.options.bandwidth = number("bandwidth");
-  golden.options.centers_per_axis = static_cast<int>(number("centers_per_axis"));
-  golden.options.center_min = number("center_min");
-  golden.options.center_max = number("center_max");
-  golden.options.beta = number("beta");
-  golden.options.lambda = number("lambda");
-  golden.options.domain_min = number("domain_min");
-  golden.options.domain_max = number("domain_max");
-  auto const shape = numbers("shape");
+  golden.name = file.text("name");
+  golden.options.kernel = file.text("kernel") == "gaussian" ? scc::Kernel::gaussian : scc::Kernel::reciprocal_gaussian;
+  golden.options.bandwidth = file.number("bandwidth");
+  golden.options.centers_per_axis = static_cast<int>(file.number("centers_per_axis"));
+  golden.options.center_min = file.number("center_min");
+  golden.options.center_max = file.number("center_max");
+  golden.options.beta = file.number("beta");
+  golden.options.lambda = file.number("lambda");
+  golden.options.domain_min = file.number("domain_min");
+  golden.options.domain_max = file.number("domain_max");
+  auto const shape = file.numbers("shape");
   golden.images = static_cast<std::int64_t>(shape.at(0));
   golden.channels = static_cast<std::int64_t>(shape.at(1));
   golden.height = static_cast<std::int64_t>(shape.at(2));
   golden.width = static_cast<std::int64_t>(shape.at(3));
-  golden.loss = number("loss");
-  golden.rsmi = numbers("rsmi");
-  golden.x = numbers("x");
-  golden.y = numbers("y");
-  golden.grad_y = numbers("grad_y");
-  golden.h = numbers("h");
-  golden.H = numbers("H");
+  golden.loss = file.number("loss");
+  golden.rsmi = file.numbers("rsmi");
+  golden.x = file.numbers("x");
+  golden.y = file.numbers("y");
+  golden.grad_y = file.numbers("grad_y");
+  golden.h = file.numbers("h");
+  golden.H = file.numbers("H");
   return golden;
 }
 

@@ -1,0 +1,180 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The pixels of an image dealt out to folds, and the moments of each fold from one pass over the pixels.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../diagnostics.hpp"
+#include "../image_batch.hpp"
+#include "histogram.hpp"
+#include "lanes.hpp"
+#include "pixels.hpp"
+
+namespace scc {
+
+/// How cross-validation deals the pixels of an image out to folds of nearly equal size.
+struct Folds {
+  int count = 5;  ///< k, 2..256
+  /// Edge of the squares of pixels that stay together, in all channels: as neighbours in a photograph are nearly copies of
+  /// each other, pixels dealt out one by one are not unseen. 0 deals out each channel of each pixel by itself.
+  int block = 8;
+  std::uint64_t seed = 1;  ///< Of the random deal: the same seed gives the same folds everywhere.
+};
+
+/// Checks both numbers against their ranges.
+///
+/// @throws std::invalid_argument that names the field, its value and the allowed range.
+inline void validate(Folds const& folds) {
+  if (folds.count < 2 || folds.count > 256) {
+    throw std::invalid_argument("scc::Folds::count is " + std::to_string(folds.count) + ", must be in [2, 256]");
+  }
+  if (folds.block < 0) {
+    throw std::invalid_argument("scc::Folds::block is " + std::to_string(folds.block) + ", must be at least 0");
+  }
+}
+
+}  // namespace scc
+
+namespace scc::cpu {
+
+/// The histogram moments of one image by fold. Bins are integers, so those of all folds but one are an exact difference.
+class FoldMoments {
+public:
+  /// @param bins_per_axis  B
+  FoldMoments(Folds const& folds, int bins_per_axis)
+      : folds_(folds),
+        bins_per_axis_(bins_per_axis),
+        random_(folds.seed),
+        bins_(static_cast<std::size_t>(folds.count) * bin_count()),
+        total_(bin_count()) {}
+
+  /// Number of bins of a fold, B^2.
+  std::size_t bin_count() const {
+    return static_cast<std::size_t>(bins_per_axis_) * static_cast<std::size_t>(bins_per_axis_);
+  }
+
+  /// Deals out the pixels of an image, by the next numbers of the random sequence, and sums them up.
+  ///
+  /// @param x      [images, channels, height, width] valid view, host memory
+  /// @param y      [images, channels, height, width] likewise
+  /// @param image  Which image, 0 <= image < images.
+  /// @return counts of odd pixels
+  /// @throws std::invalid_argument if the image has fewer squares than there are folds.
+  template <class X, class Y>
+  Diagnostics measure(Instructions instructions, Options const& options, ImageBatch<X const> const& x,
+                      ImageBatch<Y const> const& y, std::int64_t image) {
+    std::int64_t const block = folds_.block, plane = x.height * x.width;
+    std::int64_t const across = block == 0 ? 0 : (x.width + block - 1) / block;
+    std::int64_t const squares = block == 0 ? x.pixels() : across * ((x.height + block - 1) / block);
+    deal(squares, x);
+
+    std::vector<HistogramBins> bins;
+    std::vector<std::pair<PixelBlock<double>, PixelBlock<double>>> waiting(fold_count());
+    std::vector<int> lengths(fold_count(), 0);
+    for (std::size_t fold = 0; fold < fold_count(); ++fold) {
+      bins.emplace_back(instructions, bins_per_axis_, x.pixels(), &bins_[fold * bin_count()]);
+    }
+    counts_.assign(fold_count(), 0);
+    auto const flush = [&](std::size_t fold) {
+      bins[fold].add(waiting[fold].first, waiting[fold].second, lengths[fold]);
+      counts_[fold] += lengths[fold];
+      lengths[fold] = 0;
+    };
+    Diagnostics const found = for_each_block<double>(
+      instructions, options, x, y, image, 0, x.pixels(),
+      [&](auto const& x_block, auto const& y_block, std::int64_t first, int length) {
+        for (int k = 0; k < length; ++k) {
+          std::int64_t const pixel = first + k, place = pixel % plane;
+          std::int64_t const square = block == 0 ? pixel : place / x.width / block * across + place % x.width / block;
+          std::size_t const fold = fold_of_square_[static_cast<std::size_t>(square)];
+          waiting[fold].first.t[lengths[fold]] = x_block.t[k];
+          waiting[fold].second.t[lengths[fold]] = y_block.t[k];
+          if (++lengths[fold] == block_size) {
+            flush(fold);
+          }
+        }
+      });
+    for (std::size_t fold = 0; fold < fold_count(); ++fold) {
+      flush(fold);
+    }
+
+    unit_ = HistogramBins::unit(x.pixels());
+    pixels_ = x.pixels();
+    for (std::size_t bin = 0; bin < bin_count(); ++bin) {
+      total_[bin] = 0;
+      for (std::size_t fold = 0; fold < fold_count(); ++fold) {
+        total_[bin] += bins_[fold * bin_count() + bin];
+      }
+    }
+    return found;
+  }
+
+  /// Writes the moments [B, B] of the pixels of one fold.
+  void of_fold(int fold, double* moments) const {
+    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * bin_count()];
+    write(moments, counts_[static_cast<std::size_t>(fold)], [&](std::size_t bin) { return bins[bin]; });
+  }
+
+  /// Writes the moments [B, B] of the pixels of all other folds.
+  void of_others(int fold, double* moments) const {
+    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * bin_count()];
+    write(moments, pixels_ - counts_[static_cast<std::size_t>(fold)],
+          [&](std::size_t bin) { return total_[bin] - bins[bin]; });
+  }
+
+  /// Writes the moments [B, B] of all pixels.
+  void of_all(double* moments) const {
+    write(moments, pixels_, [&](std::size_t bin) { return total_[bin]; });
+  }
+
+private:
+  std::size_t fold_count() const { return static_cast<std::size_t>(folds_.count); }
+
+  template <class Bin>
+  void write(double* moments, std::int64_t pixels, Bin const& bin_at) const {
+    double const scale = 1 / (unit_ * static_cast<double>(pixels));
+    for (std::size_t bin = 0; bin < bin_count(); ++bin) {
+      moments[bin] = static_cast<double>(bin_at(bin)) * scale;
+    }
+  }
+
+  // Folds in turn, then shuffled: their sizes differ by one square at most. The engine is the same in every standard
+  // library; its distributions are not.
+  template <class X>
+  void deal(std::int64_t squares, ImageBatch<X> const& x) {
+    if (squares < folds_.count) {
+      throw std::invalid_argument("scc: an image of " + detail::shape_text(x) + " has " + std::to_string(squares) +
+                                  " squares of Folds::block = " + std::to_string(folds_.block) + " for " +
+                                  std::to_string(folds_.count) + " folds");
+    }
+    fold_of_square_.resize(static_cast<std::size_t>(squares));
+    for (std::size_t k = 0; k < fold_of_square_.size(); ++k) {
+      fold_of_square_[k] = static_cast<std::uint8_t>(k % fold_count());
+    }
+    for (std::size_t k = fold_of_square_.size(); k > 1; --k) {
+      std::swap(fold_of_square_[k - 1], fold_of_square_[random_() % k]);
+    }
+  }
+
+  Folds folds_;
+  int bins_per_axis_;
+  std::mt19937_64 random_;
+  std::vector<std::uint8_t> fold_of_square_;
+  std::vector<std::int64_t> bins_;    // [folds, B, B]
+  std::vector<std::int64_t> total_;   // [B, B]
+  std::vector<std::int64_t> counts_;  // [folds] pixels
+  double unit_ = 1;
+  std::int64_t pixels_ = 0;
+};
+
+}  // namespace scc::cpu
