@@ -41,16 +41,37 @@ public:
   Number number_of(std::string const& option) {
     auto const& text = value_of(option);
     Number number{};
-    auto const* const end = text.data() + text.size();
-    auto const result = std::from_chars(text.data(), end, number);
-    if (result.ec != std::errc{} || result.ptr != end) {
+    if (!read(text, number)) {
       throw UsageError(option + " is '" + text + "', must be a" +
                        (std::is_integral_v<Number> ? " whole number" : " number"));
     }
     return number;
   }
 
+  // Numbers with commas between them.
+  std::vector<double> numbers_of(std::string const& option) {
+    std::string_view const text = value_of(option);
+    std::vector<double> numbers;
+    for (std::size_t start = 0; start <= text.size();) {
+      std::size_t const end = std::min(text.find(',', start), text.size());
+      double number = 0;
+      if (!read(text.substr(start, end - start), number)) {
+        throw UsageError(option + " is '" + std::string(text) + "', must be numbers with commas between them");
+      }
+      numbers.push_back(number);
+      start = end + 1;
+    }
+    return numbers;
+  }
+
 private:
+  template <class Number>
+  static bool read(std::string_view text, Number& number) {
+    auto const* const end = text.data() + text.size();
+    auto const result = std::from_chars(text.data(), end, number);
+    return result.ec == std::errc{} && result.ptr == end;
+  }
+
   std::vector<std::string>::const_iterator next_, end_;
 };
 
@@ -130,6 +151,52 @@ void validate_options(scc::Options const& options) {
   }
 }
 
+// Sets what the option asks for in the cross-validation; false if it is not one of its own.
+bool set_selection_option(std::string const& name, Arguments& rest, Request& request) {
+  if (name == "--folds") {
+    request.folds.count = rest.number_of<int>(name);
+  } else if (name == "--block") {
+    request.folds.block = rest.number_of<int>(name);
+  } else if (name == "--bandwidths") {
+    request.candidates.bandwidths = rest.numbers_of(name);
+  } else if (name == "--lambdas") {
+    request.candidates.lambdas = rest.numbers_of(name);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// What is of no use for the task is more likely a mistake than a wish.
+struct GivenOptions {
+  std::string report, audit, table, selection;
+};
+
+void reject_idle_options(Request const& request, GivenOptions const& given) {
+  bool const is_audit = request.task == Task::audit;
+  auto const reject_if = [](bool is_idle, std::string const& option, char const* reason) {
+    if (is_idle && !option.empty()) {
+      throw UsageError(option + " is of no use " + reason);
+    }
+  };
+  reject_if(!request.selects, given.selection, "without --select");
+  reject_if(request.selects, given.report, "with --select, which writes no picture");
+  reject_if(request.selects, given.audit, "with --select");
+  reject_if(is_audit, given.report, "with --pairs, which writes no picture");
+  reject_if(!is_audit, given.audit, "without --pairs");
+  reject_if(!is_audit && !request.selects, given.table, "without --pairs or --select");
+}
+
+void validate_folds(scc::Folds const& folds) {
+  try {
+    scc::validate(folds);
+  } catch (std::invalid_argument const& error) {
+    std::string const message = error.what();
+    bool const is_count = message.find("Folds::count") != std::string::npos;
+    throw UsageError((is_count ? "--folds" : "--block") + message.substr(message.find(" is ")));
+  }
+}
+
 int positive(std::string const& option, int value) {
   if (value < 1) {
     throw UsageError(option + " is " + std::to_string(value) + ", must be at least 1");
@@ -174,7 +241,8 @@ Request parse(std::vector<std::string> const& arguments) {
   request.options = is_released ? scc::Options::released_code() : scc::Options{};
 
   std::vector<std::string> files;
-  std::string report_option, audit_option, source_option;
+  GivenOptions given;
+  std::string source_option;
   auto const set_source = [&](std::string const& name, Task task) {
     if (!source_option.empty()) {
       throw UsageError(name + " and " + source_option + " exclude each other");
@@ -199,13 +267,17 @@ Request parse(std::vector<std::string> const& arguments) {
       request.input = rest.value_of(name);
       request.translation = rest.value_of(name);
     } else if (name == "--out") {
-      request.report = rest.value_of(report_option = name);
+      request.report = rest.value_of(given.report = name);
     } else if (name == "--repeat") {
-      request.repeat = positive(name, rest.number_of<int>(report_option = name));
+      request.repeat = positive(name, rest.number_of<int>(given.report = name));
     } else if (name == "--csv") {
-      request.csv = rest.value_of(audit_option = name);
+      request.csv = rest.value_of(given.table = name);
     } else if (name == "--worst") {
-      request.worst = positive(name, rest.number_of<int>(audit_option = name));
+      request.worst = positive(name, rest.number_of<int>(given.audit = name));
+    } else if (name == "--select") {
+      request.selects = true;
+    } else if (set_selection_option(name, rest, request)) {
+      given.selection = name;
     } else if (name == "--values") {
       request.values.low = rest.number_of<double>(name);
       request.values.high = rest.number_of<double>(name);
@@ -215,17 +287,16 @@ Request parse(std::vector<std::string> const& arguments) {
     }
   }
   set_files(request, files);
-  if (request.task == Task::audit && !report_option.empty()) {
-    throw UsageError(report_option + " is of no use with --pairs, which writes no picture");
-  }
-  if (request.task != Task::audit && !audit_option.empty()) {
-    throw UsageError(audit_option + " is of no use without --pairs");
+  reject_idle_options(request, given);
+  if (request.task == Task::audit && !request.selects && given.table.empty()) {
+    request.csv = "scc_pairs.csv";
   }
   auto const extension = request.report.extension();
   if (extension != ".png" && extension != ".html") {
     throw UsageError("--out is '" + request.report.string() + "', must end in .png or .html");
   }
   validate_options(request.options);
+  validate_folds(request.folds);
   if (!has_values) {
     request.values = {request.options.domain_min, request.options.domain_max};
   }
@@ -239,17 +310,19 @@ std::string help_text() {
   scc_inspect INPUT TRANSLATION [--out report.png|report.html] [options]
   scc_inspect --synthetic       [--out report.png|report.html] [options]
   scc_inspect --pairs DIR_A DIR_B [--csv pairs.csv] [--worst K] [options]
+  scc_inspect --select (INPUT TRANSLATION | --synthetic | --pairs DIR_A DIR_B) [--csv table.csv] [options]
 
 The first form measures one pair of images of the same size, prints the numbers and writes one picture that shows what
 they mean. The second does the same with a built-in scene and its translation. The third audits a translator: it measures
-every image of DIR_A against the image of DIR_B with the same name.
+every image of DIR_A against the image of DIR_B with the same name. The fourth chooses the bandwidth and the ridge for one
+pair, or for all pairs together, by cross-validation, and prints how each candidate did.
 
 Images are PNG, JPEG, binary PPM or binary PGM. 16-bit files are read as 8-bit (this is said), transparency is dropped,
 orientation tags are not obeyed. A grey image is compared with each channel of a colour image.
 
 Output
   --out FILE            the picture, .png, or a page with the picture and a table, .html (scc_report.png)
-  --csv FILE            one line per pair (scc_pairs.csv)
+  --csv FILE            one line per pair (scc_pairs.csv); with --select one line per candidate, if it is given
   --worst K             how many of the pairs with the lowest rSMI to list (10)
   --repeat N            take the shortest of N runs for the timing (5)
   An existing FILE is replaced, unless it is one of the images that are read.
@@ -268,6 +341,13 @@ Estimator
   --values LO HI        pixel values that the bytes 0 and 255 stand for (the domain). If the trainer feeds [0, 1] to a
                         loss with the domain [-1, 1], say --values 0 1.
 
+Selection
+  --select              choose bandwidth and lambda; the other parameters are as given
+  --folds K             parts that the pixels of an image are dealt out to, 2 to 256 (5)
+  --block N             edge of the squares of pixels that stay together; 0 deals out every value by itself (8)
+  --bandwidths A,B,...  candidates (from 1/20 of the domain to its width, and --bandwidth)
+  --lambdas A,B,...     candidates (from 1e-5 to 1, and --lambda)
+
 Other
   --help, -h            this text
   --                    what follows is a file, even if it starts with '-'
@@ -276,6 +356,8 @@ Other
 Columns of the CSV: name, rsmi, x_outside, x_nan, y_outside, y_nan (counts of values of the input and of the translation
 that are outside the domain or no numbers) and error. A pair that cannot be measured has its reason in error, and no
 numbers. Files without a partner are named at the end and are not in the CSV.
+--select prints, for each candidate, rSMI of pixels that the fit has not seen; the largest is chosen, and marked *. Columns
+of its CSV: bandwidth, lambda, criterion, standard_error, held_out_rsmi, rsmi.
 
 Exit status: 0 done, 1 something could not be read or written (with --pairs: no pair could be read), 2 bad arguments.
 )";

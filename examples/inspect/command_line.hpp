@@ -7,7 +7,7 @@
 #pragma once
 
 #include <filesystem>
-#include <scc/options.hpp>
+#include <scc/scc.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -31,9 +31,12 @@ struct Request {
   std::filesystem::path input;        ///< A file, or a folder for Task::audit.
   std::filesystem::path translation;  ///< Likewise.
   std::filesystem::path report = "scc_report.png";
-  std::filesystem::path csv = "scc_pairs.csv";
+  std::filesystem::path csv;  ///< "scc_pairs.csv" for Task::audit if not given; none for a selection.
   int worst = 10;
   int repeat = 5;
+  bool selects = false;  ///< Bandwidth and lambda are to be chosen for the images, instead of measuring them.
+  scc::Folds folds;
+  scc::Candidates candidates;  ///< To choose from; those that are empty are left to scc::default_candidates().
   scc::Options options;
   ValueRange values{-1, 1};  ///< The domain of the options if not given.
 };

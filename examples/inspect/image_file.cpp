@@ -115,4 +115,21 @@ void write_file(std::filesystem::path const& path, std::string const& bytes) {
   }
 }
 
+void require_not_an_image(std::filesystem::path const& file, std::vector<std::filesystem::path> const& images) {
+  std::error_code is_absent;
+  for (auto const& image : images) {
+    if (std::filesystem::equivalent(file, image, is_absent)) {
+      throw std::runtime_error("will not replace " + quoted(file) + ": it is one of the images");
+    }
+  }
+}
+
+void require_folder_of(std::filesystem::path const& file) {
+  auto const folder = file.parent_path();
+  std::error_code is_absent;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, is_absent)) {
+    throw std::runtime_error("cannot write " + quoted(file) + ": there is no folder " + quoted(folder));
+  }
+}
+
 }  // namespace inspect

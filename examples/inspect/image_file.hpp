@@ -38,6 +38,14 @@ std::string encode_png(Image const& image);
 /// @throws std::runtime_error that names the file and the reason.
 void write_file(std::filesystem::path const& path, std::string const& bytes);
 
+/// To be called before any work is done for a file that is going to be written.
+///
+/// @throws std::runtime_error if it would replace one of `images`.
+void require_not_an_image(std::filesystem::path const& file, std::vector<std::filesystem::path> const& images);
+
+/// @throws std::runtime_error if the folder that `file` is to be written to does not exist.
+void require_folder_of(std::filesystem::path const& file);
+
 /// The path in quotes, as it appears in messages.
 std::string quoted(std::filesystem::path const& path);
 

@@ -36,6 +36,20 @@ View view(Image const& image, std::vector<float> const& values, int channels) {
   return result;
 }
 
+// The pixel values of both images, as views with as many channels as the one that has more.
+struct PixelPair {
+  PixelPair(ImagePair const& pair, ValueRange values)
+      : channels(std::max(pair.input.channels, pair.translation.channels)),
+        x(pixel_values(pair.input, values)),
+        y(pixel_values(pair.translation, values)),
+        x_view(view(pair.input, x, channels)),
+        y_view(view(pair.translation, y, channels)) {}
+
+  int channels;
+  std::vector<float> x, y;
+  View x_view, y_view;
+};
+
 // Destroys all structure but keeps the distribution of the values; the same order every time.
 std::vector<float> shuffled(std::vector<float> values) {
   std::mt19937 random;  // NOLINT(cert-msc32-c,cert-msc51-cpp): meant to repeat
@@ -89,11 +103,14 @@ ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path co
 }
 
 Score score(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, scc::cpu::Workspace& workspace) {
-  int const channels = std::max(pair.input.channels, pair.translation.channels);
-  auto const x = pixel_values(pair.input, values);
-  auto const y = pixel_values(pair.translation, values);
-  loss.forward(view(pair.input, x, channels), view(pair.translation, y, channels), workspace);
+  PixelPair const pixels(pair, values);
+  loss.forward(pixels.x_view, pixels.y_view, workspace);
   return {workspace.rsmi()[0], workspace.diagnostics()};
+}
+
+void cross_validate(scc::CrossValidation& validation, ImagePair const& pair, ValueRange values) {
+  PixelPair const pixels(pair, values);
+  validation.add(pixels.x_view, pixels.y_view);
 }
 
 Inspection inspect_pair(scc::Options const& options, ImagePair const& pair, ValueRange values, int repeat) {
@@ -102,16 +119,14 @@ Inspection inspect_pair(scc::Options const& options, ImagePair const& pair, Valu
 
   scc::cpu::Loss const loss(options);
   scc::cpu::Workspace workspace;
-  int const channels = std::max(pair.input.channels, pair.translation.channels);
-  auto const x = pixel_values(pair.input, values);
-  auto const y = pixel_values(pair.translation, values);
-  auto const x_view = view(pair.input, x, channels);
-  auto const y_view = view(pair.translation, y, channels);
+  PixelPair const pixels(pair, values);
+  int const channels = pixels.channels;
+  View const &x_view = pixels.x_view, &y_view = pixels.y_view;
   result.values_per_image = x_view.pixels();
 
   loss.forward(x_view, x_view, workspace);
   result.rsmi_with_itself = workspace.rsmi()[0];
-  auto const y_shuffled = shuffled(y);
+  auto const y_shuffled = shuffled(pixels.y);
   loss.forward(x_view, view(pair.translation, y_shuffled, channels), workspace);
   result.rsmi_shuffled = workspace.rsmi()[0];
 

@@ -35,6 +35,11 @@ struct Score {
 /// Measures one pair; what is needed for a whole folder.
 Score score(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, scc::cpu::Workspace& workspace);
 
+/// Adds one pair to a cross-validation.
+///
+/// @throws std::invalid_argument if it is too small for the folds.
+void cross_validate(scc::CrossValidation& validation, ImagePair const& pair, ValueRange values);
+
 struct Inspection {
   Score score;
   double loss = 0;

@@ -8,7 +8,6 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "audit.hpp"
@@ -18,6 +17,7 @@
 #include "numbers.hpp"
 #include "report.hpp"
 #include "scene.hpp"
+#include "selection.hpp"
 
 namespace {
 
@@ -31,23 +31,9 @@ ExitStatus complain(std::string message, ExitStatus status) {
   return status;
 }
 
-// Before any work is done: the report would replace an image, or has nowhere to go.
-void require_place_for(inspect::Request const& request) {
-  std::error_code is_absent;
-  for (auto const& image : {request.input, request.translation}) {
-    if (std::filesystem::equivalent(request.report, image, is_absent)) {
-      throw std::runtime_error("will not replace " + inspect::quoted(request.report) + ": it is one of the images");
-    }
-  }
-  auto const folder = request.report.parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder, is_absent)) {
-    throw std::runtime_error("cannot write " + inspect::quoted(request.report) + ": there is no folder " +
-                             inspect::quoted(folder));
-  }
-}
-
 void inspect_one(inspect::Request const& request) {
-  require_place_for(request);
+  inspect::require_not_an_image(request.report, {request.input, request.translation});
+  inspect::require_folder_of(request.report);
   auto const pair = request.task == inspect::Task::synthetic_pair
                       ? inspect::synthetic_pair()
                       : inspect::read_pair(request.input, request.translation);
@@ -65,6 +51,13 @@ void inspect_one(inspect::Request const& request) {
 }
 
 ExitStatus run(inspect::Request const& request) {
+  if (request.selects && request.task != inspect::Task::help) {
+    if (!inspect::select(request)) {
+      return complain("no pair of images could be used", failure);
+    }
+    std::cout.flush();
+    return std::cout ? success : complain("cannot write to the standard output", failure);
+  }
   switch (request.task) {
     case inspect::Task::help:
       std::cout << inspect::help_text();

@@ -155,6 +155,9 @@ public:
     images_ += x.images;
   }
 
+  /// Number of images measured so far.
+  std::int64_t images() const { return images_; }
+
   /// The scores of the candidates over all images so far, and the best of them.
   ///
   /// @throws std::invalid_argument if no image was added.

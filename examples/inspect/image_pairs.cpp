@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
+
+#include "image_file.hpp"
+#include "image_pairs.hpp"
+#include "progress.hpp"
+
+namespace inspect {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path const& only_file(std::vector<fs::path> const& files) {
+  if (files.size() > 1) {
+    throw std::runtime_error("ambiguous: " + quoted(files[0]) + " and " + quoted(files[1]) + " have the same name");
+  }
+  return files[0];
+}
+
+}  // namespace
+
+Listing list_images(fs::path const& folder) {
+  std::error_code error;
+  fs::recursive_directory_iterator entries(folder, error);
+  Listing listing;
+  for (; !error && entries != fs::recursive_directory_iterator{}; entries.increment(error)) {
+    std::error_code is_gone;
+    if (entries->is_regular_file(is_gone) && has_image_name(entries->path())) {
+      auto const name = fs::path(entries->path().lexically_relative(folder)).replace_extension().generic_string();
+      listing[name].push_back(entries->path());
+    }
+  }
+  if (error) {
+    throw std::runtime_error("cannot read the folder " + quoted(folder) + ": " + error.message());
+  }
+  return listing;
+}
+
+std::vector<fs::path> files_of(Listing const& listing) {
+  std::vector<fs::path> all;
+  for (auto const& [name, files] : listing) {
+    all.insert(all.end(), files.begin(), files.end());
+  }
+  return all;
+}
+
+void for_each_pair(Listing const& inputs, Listing const& translations,
+                   std::function<void(ImagePair const&)> const& measure,
+                   std::function<void(std::string const&, std::string const&)> const& finish) {
+  auto const is_paired = [&](auto const& entry) { return translations.count(entry.first) != 0; };
+  Progress progress(static_cast<std::size_t>(std::count_if(inputs.begin(), inputs.end(), is_paired)));
+  for (auto const& [name, files] : inputs) {
+    auto const partner = translations.find(name);
+    if (partner == translations.end()) {
+      continue;
+    }
+    std::string reason;
+    try {
+      measure(read_pair(only_file(files), only_file(partner->second)));
+    } catch (std::exception const& error) {
+      reason = error.what();
+    }
+    finish(name, reason);
+    progress.advance();
+  }
+}
+
+}  // namespace inspect
