@@ -4,8 +4,6 @@
 /// @file
 /// Time of a cross-validation, by the number of candidates. `plans` makes what depends on the candidates alone, `images`
 /// measures one image, and `dense` is what a single candidate costs by its definition with dense matrices.
-///
-/// Counter: `ms_per_candidate`.
 
 #include <benchmark/benchmark.h>
 #include <cmath>
@@ -39,12 +37,6 @@ ImageBatch<float const> view(std::vector<float> const& pixels, Size const& size)
   return ImageBatch<float const>::contiguous(pixels.data(), 1, size.channels, size.height, size.width);
 }
 
-void count(benchmark::State& state, std::size_t candidates) {
-  state.counters["ms_per_candidate"] =
-    benchmark::Counter(1e-3 * static_cast<double>(candidates),
-                       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-}
-
 void add_rows(std::string const& name, Options const& options, Candidates const& candidates, Size const& size) {
   std::size_t const all = candidates.bandwidths.size() * candidates.lambdas.size();
   std::string const suffix = '/' + name + "/candidates_" + std::to_string(all);
@@ -53,7 +45,7 @@ void add_rows(std::string const& name, Options const& options, Candidates const&
                                  for ([[maybe_unused]] auto _ : state) {
                                    benchmark::DoNotOptimize(CrossValidation(options, candidates));
                                  }
-                                 count(state, all);
+                                 state.counters["candidates"] = static_cast<double>(all);
                                })
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
@@ -66,7 +58,7 @@ void add_rows(std::string const& name, Options const& options, Candidates const&
                                  for ([[maybe_unused]] auto _ : state) {
                                    validation.add(view(scene.x, size), view(scene.y, size));
                                  }
-                                 count(state, all);
+                                 state.counters["candidates"] = static_cast<double>(all);
                                })
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
@@ -81,7 +73,7 @@ void measure_dense(benchmark::State& state, Size const& size) {
       benchmark::DoNotOptimize(scc::reference_statistics(Options{}, x, y));
     }
   }
-  count(state, 1);
+  state.counters["candidates"] = 1;
 }
 
 }  // namespace
