@@ -47,12 +47,12 @@ declare -A sizes=([scene]='602 x 326, RGB' [sigma]='1500 x 558, RGB' [lambda]='1
 for name in "${!sizes[@]}"; do
   expect "$name.png is whole, ${sizes[$name]}" [ "$(size_of "pictures/$name.png")" == "${sizes[$name]}" ]
   expect "$name.png is shown by the page" grep -qF "](parameters/$name.png)" "$page"
-  expect "the committed $name.png has that size, too" [ "$(size_of "$committed/$name.png")" == "${sizes[$name]}" ]
+  # Not all bytes: another compiler may round a pixel differently. The head has the size.
+  expect "the committed $name.png has that size, too" cmp -n 24 "pictures/$name.png" "$committed/$name.png"
   expect "$name.png has less than 150 kB" [ "$(wc -c < "pictures/$name.png")" -lt 150000 ]
 done
 
 # The numbers of rSMI in the page have three digits after the point, up to the part about choosing, which has others.
-run pictures
 quoted=$(sed '/^## Choosing/,$d' "$page" | grep -oE -e '-?\b[0-9]\.[0-9]{3}\b' | sort -u)
 [ "$(wc -l <<< "$quoted")" -gt 10 ] || fail "hardly a number was found in the page: the check is broken"
 for number in $quoted; do

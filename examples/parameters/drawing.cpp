@@ -22,7 +22,6 @@ using inspect::Align;
 using inspect::Box;
 using inspect::Canvas;
 using inspect::Color;
-using inspect::Direction;
 using inspect::Point;
 using inspect::Segment;
 using inspect::ValueRange;
@@ -106,7 +105,9 @@ private:
       double const place = share_of(setting_.values, value) * inspect::JointHistogram::cells;
       return place >= 0 && place < inspect::JointHistogram::cells ? static_cast<int>(place) : -1;
     };
-    auto const point = [](double share) { return static_cast<int>(share * (inspect::RatioMap::points - 1) + 0.5); };
+    auto const point = [](double share) {
+      return static_cast<int>(std::lround(share * (inspect::RatioMap::points - 1)));
+    };
     canvas_.shade(plot_, [&](double right, double down) {
       int const u = cell(right), v = cell(1 - down);
       auto const background = ratio_color(measured_.ratio.at(point(right), point(1 - down)));
