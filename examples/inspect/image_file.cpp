@@ -93,8 +93,10 @@ bool has_image_name(std::filesystem::path const& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
-std::string encode_png(Image const& image) {
+std::string encode_png(Image const& image, Content content) {
   std::string bytes;
+  // stb's setting: filter 0, none, keeps the repetitions of flat colours; -1 chooses one for each row.
+  stbi_write_force_png_filter = content == Content::drawing ? 0 : -1;
   auto const append = [](void* context, void* data, int size) {
     static_cast<std::string*>(context)->append(static_cast<char const*>(data), static_cast<std::size_t>(size));
   };

@@ -30,8 +30,11 @@ Image read_image(std::filesystem::path const& path);
 /// Whether the name ends as the names of images that read_image() understands do.
 bool has_image_name(std::filesystem::path const& path);
 
+/// What the PNG file of an image is made small for.
+enum class Content { photograph, drawing };
+
 /// The image as the bytes of a PNG file.
-std::string encode_png(Image const& image);
+std::string encode_png(Image const& image, Content content = Content::photograph);
 
 /// Writes `bytes` to a file, which is replaced if it exists.
 ///

@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <scc/estimator/kernel_grid.hpp>
 
@@ -32,6 +33,14 @@ JointHistogram joint_histogram(ImagePair const& pair) {
   }
   result.largest = *std::max_element(result.counts.begin(), result.counts.end());
   return result;
+}
+
+Color count_color(JointHistogram const& histogram, std::int64_t count, Color background) {
+  if (count == 0) {
+    return background;
+  }
+  double const share = std::log1p(static_cast<double>(count)) / std::log1p(static_cast<double>(histogram.largest));
+  return mix(background, colors::ink, 0.18 + 0.82 * share);
 }
 
 RatioMap ratio_map(scc::Options const& options, scc::Statistics const& statistics, ValueRange values) {

@@ -28,6 +28,9 @@ struct JointHistogram {
 
 JointHistogram joint_histogram(ImagePair const& pair);
 
+/// The colour of a cell with `count` pairs on a background that shows where there are none: the darker the more.
+Color count_color(JointHistogram const& histogram, std::int64_t count, Color background);
+
 /// Samples of r(u, v) = sum_l alpha_l phi_l(u, v) on a square grid over the range of the pixel values, ends included.
 struct RatioMap {
   static constexpr int points = 129;  ///< Per axis.

@@ -172,14 +172,6 @@ private:
     return beta > 0.05 ? 1 / beta : std::clamp(ratio_.largest, 2.0, 20.0);
   }
 
-  Color count_color(std::int64_t count, Color background) const {
-    if (count == 0) {
-      return background;
-    }
-    double const share = std::log1p(static_cast<double>(count)) / std::log1p(static_cast<double>(histogram_.largest));
-    return mix(background, colors::ink, 0.18 + 0.82 * share);
-  }
-
   void draw_joint_plot() {
     canvas_.text({margin, plot_.top - margin_plot - 34.0}, "Which values meet, and the fitted density ratio r(u,v)",
                  heading_text, colors::ink);
@@ -187,8 +179,8 @@ private:
       auto const index = [](double share, int size) { return std::min(static_cast<int>(share * size), size - 1); };
       double const r = ratio_.at(index(right, RatioMap::points), index(1 - down, RatioMap::points));
       auto const tint = mix(colors::white, diverging(ratio_color_scale(r)), 0.75);
-      return count_color(histogram_.at(index(right, JointHistogram::cells), index(1 - down, JointHistogram::cells)),
-                         tint);
+      return count_color(
+        histogram_, histogram_.at(index(right, JointHistogram::cells), index(1 - down, JointHistogram::cells)), tint);
     });
     draw_contours();
     canvas_.frame(plot_, colors::grey);
