@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
+# shellcheck disable=SC2016  # backquotes are those of fences
+
 # Pages with one defect each: the checks of pages and of their code blocks must fail, and name it.
 #
 #   bash tests/snippets/self_test.sh COMPILER FOLDER PREFIX EIGEN_DIR      FOLDER is emptied; the library is installed in PREFIX
