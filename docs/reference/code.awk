@@ -17,6 +17,17 @@
   next
 }
 
+# Doxygen takes the comment behind several variables for that of the last.
+/^ +[A-Za-z_][A-Za-z0-9_:<> *]* [a-z_][a-z0-9_]*(, [a-z_][a-z0-9_]*)+; +\/\/\/< / {
+  match($0, /\/\/\/< .*/)
+  comment = substr($0, RSTART + 5)
+  declaration = substr($0, 1, RSTART - 1)
+  sub(/; +$/, "", declaration)
+  gsub(/, /, "/**< " comment " */, ", declaration)
+  print declaration "/**< " comment " */;"
+  next
+}
+
 {
   in_formula = 0
   previous_is_empty = $0 ~ /^ *\/\/\/ *$/

@@ -62,7 +62,7 @@ function new_target(target,    path, slug) {
     sub(/.*\//, "", path)
     return path
   }
-  if (path ~ /^(include|cuda)\/.*\.(hpp|cuh|cu)$/) return "@ref " path
+  if (path ~ /^(include|cuda)\// && path !~ /\/kernels\// && is_readable(path)) return "@ref " ENVIRON["PWD"] "/" path
   if (path ~ /\/[^\/]*\.[a-z]+$/ && is_readable(path)) {
     print path >> files
     return "files/" path
