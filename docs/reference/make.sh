@@ -38,7 +38,7 @@ status=0
 {
   cat docs/reference/Doxyfile
   echo "PROJECT_NUMBER = $version"
-  echo "INPUT = include cuda \"$folder/pages\""
+  echo "INPUT = include cuda docs/reference/namespaces.dox \"$folder/pages\""
   echo "STRIP_FROM_PATH = \"$folder/pages\" ."
   echo "STRIP_FROM_INC_PATH = include cuda"
   echo "IMAGE_PATH = ${image_folders[*]}"
@@ -50,3 +50,33 @@ if ((status != 0)) || [[ -s $folder/warnings.txt ]]; then
   echo "docs/reference/make.sh: $(wc -l < "$folder/warnings.txt") lines of warnings, Doxygen's status $status" >&2
   exit 1
 fi
+
+# Links within the output: the file must be there, and the heading of a page.
+cd "$folder/html"
+touch "$folder/wanted.txt"
+grep -oE '(id|name)="page_[^"]+"' ./*.html | sed -E 's|^\./([^:]*):[a-z]*="(.*)"$|\1#\2|' | sort -u > "$folder/anchors.txt"
+grep -oE '(href|src)="[^"]+"' ./*.html | sed -E 's|^\./([^:]*):[a-z]*="(.*)"$|\1 \2|' | grep -vE ' (https?|mailto|javascript|data):' |
+  sort -u > "$folder/links.txt"
+count=0
+while read -r page link; do
+  file=${link%%#*}
+  file=${file:-$page}
+  count=$((count + 1))
+  if [[ ! -e $file ]]; then
+    echo "docs/reference/make.sh: $page links to $link, which is not there" >&2
+    status=1
+  elif [[ $link == *#page_* ]]; then
+    echo "$file#${link#*#}" >> "$folder/wanted.txt"
+  fi
+done < "$folder/links.txt"
+sort -u "$folder/wanted.txt" | comm -23 - "$folder/anchors.txt" > "$folder/missing.txt"
+if [[ -s $folder/missing.txt ]]; then
+  sed 's/^/docs\/reference\/make.sh: nothing is at /' "$folder/missing.txt" >&2
+  status=1
+fi
+if ((count == 0)); then
+  echo "docs/reference/make.sh: no link was found: the check is broken" >&2
+  status=1
+fi
+echo "The reference is $folder/html/index.html; $count links, $(wc -l < "$folder/wanted.txt") of them to headings, checked"
+exit $status

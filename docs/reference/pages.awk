@@ -88,6 +88,25 @@ function with_new_links(line,    before, target, start, replaced) {
   return before line
 }
 
+# Doxygen takes `a'` for a quotation, unless it has two backquotes, and does not see that **`a`** is bold.
+function with_clear_spans(line,    before, span) {
+  gsub(/\*\*`/, "<b>`", line)
+  gsub(/`\*\*/, "`</b>", line)
+  before = ""
+  while (match(line, /`[^`]+`/)) {
+    span = substr(line, RSTART, RLENGTH)
+    before = before substr(line, 1, RSTART - 1) (span ~ /'/ ? "`" span "`" : span)
+    line = substr(line, RSTART + RLENGTH)
+  }
+  return before line
+}
+
+# Number of the brackets in `line` that are still open.
+function open_brackets(line) {
+  gsub(/`[^`]*`/, "", line)
+  return gsub(/\[/, "", line) - gsub(/\]/, "", line)
+}
+
 /^ *```/ {
   in_block = !in_block
   print
@@ -113,4 +132,13 @@ in_block {
   next
 }
 
-{ print with_new_links($0) }
+# The text of a link is on one line.
+$0 != "" && open_brackets(held $0) > 0 {
+  held = held $0 " "
+  next
+}
+
+{
+  print with_clear_spans(with_new_links(held $0))
+  held = ""
+}
