@@ -151,8 +151,9 @@ check_names() {
 # All words --option of a text.
 print_options() { grep -oE '(^|[^A-Za-z0-9_-])--[a-z][a-z0-9_-]*' | sed -E 's/^[^-]*//' | sort -u || true; }
 
+cat "${cmake_files[@]}" | tr -s '\n ' ' ' > "$work/cmake"
 is_target() {
-  grep -qE "(add_executable|add_library|add_custom_target|scc_add_gpu_library)\($1\b" "${cmake_files[@]}" ||
+  grep -qE "(add_executable|add_library|add_custom_target|scc_add_gpu_library)\( ?$1\b" "$work/cmake" ||
     [[ -f bench/$1.cpp || ($1 == *_test && -f tests/$1.cpp) ]]
 }
 

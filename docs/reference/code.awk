@@ -28,6 +28,12 @@
   next
 }
 
+# A brief does not end at "eq. 7", and the name of an exception not with a comma.
+/^ *\/\/\/ / {
+  gsub(/eq\. /, "eq.\\ ")
+  if (match($0, /@throws [A-Za-z_:]+,/)) $0 = substr($0, 1, RSTART + RLENGTH - 2) substr($0, RSTART + RLENGTH)
+}
+
 {
   in_formula = 0
   previous_is_empty = $0 ~ /^ *\/\/\/ *$/

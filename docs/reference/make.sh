@@ -33,7 +33,7 @@ sort -u "$folder/files.txt" | while read -r file; do
   cp "$file" "$folder/html/files/$file"
 done
 
-version=$(sed -nE 's/#define SCC_VERSION_(MAJOR|MINOR|PATCH) ([0-9]+)/\2/p' include/scc/version.hpp | paste -sd .)
+version=$(sed -nE 's/#define SCC_VERSION_(MAJOR|MINOR|PATCH) ([0-9]+).*/\2/p' include/scc/version.hpp | paste -sd .)
 status=0
 {
   cat docs/reference/Doxyfile

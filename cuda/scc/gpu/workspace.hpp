@@ -140,10 +140,10 @@ public:
   /// Most images of a batch.
   std::int64_t max_images() const { return max_images_; }
 
-  /// Counts of odd pixels in the last forward pass, over all images. Waits for `stream`, which must be the one of that
-  /// pass or wait for it.
+  /// Counts of odd pixels in the last forward pass, over all images. Synchronises with the stream.
   ///
-  /// @throws Error if that fails.
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws Error if a CUDA call fails.
   Diagnostics diagnostics(cudaStream_t stream) const {
     std::vector<ImageCounts> counts(static_cast<std::size_t>(images()));
     if (!counts.empty()) {
@@ -156,9 +156,11 @@ public:
     return total;
   }
 
-  /// Counts of odd pixels of one image of the last forward pass; waits for `stream` likewise.
+  /// Counts of odd pixels of one image of the last forward pass. Synchronises with the stream.
   ///
-  /// @throws std::invalid_argument unless 0 <= image < images; Error if a CUDA call fails.
+  /// @param image   Which image, 0 <= image < images.
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws std::invalid_argument if there is no such image; Error if a CUDA call fails.
   Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
     require_image(image);
     ImageCounts counts{};

@@ -175,6 +175,7 @@ public:
   ///
   /// @param workspace  Filled by forward() of this loss.
   /// @param image      Which image, 0 <= image < images.
+  /// @return matrices in host memory.
   /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image.
   Statistics statistics(Workspace const& workspace, std::int64_t image) const {
     require_filled(workspace);
