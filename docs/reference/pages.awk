@@ -13,7 +13,8 @@ function label_of(path) {
   sub(/^docs\//, "", path)
   sub(/(\/README)?\.md$/, "", path)
   gsub(/[^A-Za-z0-9]/, "_", path)
-  return path
+  # index.html is the README.
+  return path == "index" ? "pages_index" : path
 }
 
 function anchor_of(path, slug) { return "page_" label_of(path) "_" slug }

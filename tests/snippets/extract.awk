@@ -48,6 +48,13 @@ function continue_block(earlier) {
   }
 }
 
+# Writes a file of the folder `out`, if there is one.
+function write_file(name, text) {
+  if (out == "") return
+  printf "%s", text > (out "/" name)
+  close(out "/" name)
+}
+
 # Reads the words of the directive before block n.
 function read_directive(words,    count, word, i) {
   if (words ~ /^checked:/) {
@@ -185,7 +192,7 @@ END {
       set = set_of(root[i])
       facts = " " set (is_file[i] ? (has_main[i] ? " file program" : " file object") : "")
       if (is_file[i]) {
-        if (out != "") printf "#line %d \"%s\"\n%s", line_of[i], page_of[i], body[i] > (out "/" i ".cpp")
+        write_file(i ".cpp", "#line " line_of[i] " \"" page_of[i] "\"\n" body[i])
       } else if (root[i] == i) {
         heads[set] = heads[set] includes[i]
         count = split(preludes[i], name, " ")
@@ -198,15 +205,13 @@ END {
       }
     } else if (lang == "cmake") {
       facts = " " set_of(i)
-      if (out != "") printf "%s", cmake_text[i] > (out "/" i ".cmake")
+      write_file(i ".cmake", cmake_text[i])
     } else if (lang == "sh") {
       facts = is_checked[i] ? " checked" : " run"
-      if (out != "") printf "%s", body[i] > (out "/" i ".sh")
+      write_file(i ".sh", body[i])
     }
     print lang, i, page_of[i], line_of[i] facts
   }
-  if (out != "") {
-    for (set in bodies) printf "// Generated from the pages.\n%s%s", heads[set], bodies[set] > (out "/" set ".cpp")
-  }
+  for (set in bodies) write_file(set ".cpp", "// Generated from the pages.\n" heads[set] bodies[set])
   exit failed
 }
