@@ -2,32 +2,30 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-# Runs the sh blocks of one page, in their order, in a copy of this repository:
+# Runs the sh blocks of one page, in their order, in the root of this checkout:
 #
-#   bash tests/snippets/run_blocks.sh FOLDER BLOCK...      FOLDER is emptied, and holds the copy
+#   bash tests/snippets/run_blocks.sh BLOCK...
+#
+# They may write into build/, as people do who follow the page; what they leave elsewhere is an error.
 set -euo pipefail
 exec < /dev/null
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-folder=$1
-shift
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 if (($# == 0)); then
   echo "tests/snippets/run_blocks.sh: no block was given" >&2
   exit 2
 fi
-rm -rf "$folder"
-mkdir -p "$folder/scc"
-cd "$root"
-if git rev-parse --git-dir > /dev/null 2>&1; then
-  # Files that were removed but are still known to git are not there to be copied.
-  git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2> /dev/null |
-    tar --create --files-from=- | tar --extract --directory="$folder/scc"
-else
-  tar --create --exclude=./build . | tar --extract --directory="$folder/scc"
-fi
-cd "$folder/scc"
+print_changes() { git status --porcelain --untracked-files=all 2> /dev/null || true; }
+
+before=$(print_changes)
 for block in "$@"; do
   echo "=== $block"
   bash -euo pipefail "$block"
 done
+after=$(print_changes)
+if [[ $before != "$after" ]]; then
+  echo "the blocks changed the checkout, beside build/:" >&2
+  diff <(echo "$before") <(echo "$after") | grep '^[<>]' >&2
+  exit 1
+fi
 echo "$# blocks were run"
