@@ -10,6 +10,7 @@ test_packages=(catch2)
 example_packages=(libstb-dev)
 bench_packages=(libbenchmark-dev)
 clang_packages=(clang clang-format clang-tidy)
+doc_packages=(doxygen)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
 libtorch_packages=(libtorch-dev zlib1g-dev)
 
@@ -31,7 +32,7 @@ require_packages() {
   local name missing=()
   for name in "$@"; do
     # A compiler or CMake from elsewhere serves as well as the distribution's.
-    if [[ $name =~ ^(cmake|make|g\+\+|clang|clang-format|clang-tidy)$ ]] && command -v "$name" > /dev/null; then
+    if [[ $name =~ ^(cmake|make|g\+\+|clang|clang-format|clang-tidy|doxygen)$ ]] && command -v "$name" > /dev/null; then
       continue
     fi
     if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2> /dev/null) != installed ]]; then

@@ -13,11 +13,12 @@ namespace scc {
 /// Pixels outside the domain, which count as its nearest end, and NaN pixels, which make the image's rSMI NaN. A pixel
 /// repeated by stride 0 counts as often as it is repeated.
 struct Diagnostics {
-  std::int64_t x_outside = 0;
-  std::int64_t x_nan = 0;
-  std::int64_t y_outside = 0;
-  std::int64_t y_nan = 0;
+  std::int64_t x_outside = 0;  ///< Pixels of the input outside the domain.
+  std::int64_t x_nan = 0;      ///< NaN pixels of the input.
+  std::int64_t y_outside = 0;  ///< Pixels of the translation outside the domain.
+  std::int64_t y_nan = 0;      ///< NaN pixels of the translation.
 
+  /// Adds the counts of other images.
   Diagnostics& operator+=(Diagnostics const& other) {
     x_outside += other.x_outside;
     x_nan += other.x_nan;

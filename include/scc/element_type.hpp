@@ -15,7 +15,13 @@
 namespace scc {
 
 /// Format of the elements of an image or of a gradient.
-enum class ElementType { float32, float64, float16, bfloat16, uint8 };
+enum class ElementType {
+  float32,   ///< IEEE 754, 32 bits.
+  float64,   ///< IEEE 754, 64 bits.
+  float16,   ///< IEEE 754, 16 bits.
+  bfloat16,  ///< The upper half of a float32.
+  uint8,     ///< 0..255, which stand for the domain.
+};
 
 /// The ElementType of T as its member `value`. Types of 16 bits are added by the headers that know them, such as
 /// cpu/pixels.hpp for Eigen's; specialise it for a type of your own that has one of these formats.

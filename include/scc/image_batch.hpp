@@ -33,15 +33,15 @@ inline std::int64_t wrapping_product(std::int64_t a, std::int64_t b) {
 /// height * width is the number of its voxels. The estimator treats all C * H * W pixels of one image as one sample.
 template <class T>
 struct ImageBatch {
-  T* data = nullptr;          ///< First pixel; may be null if there are no pixels.
-  std::int64_t images = 0;    ///< N >= 0
-  std::int64_t channels = 0;  ///< C >= 0
-  std::int64_t height = 0;    ///< H >= 0
-  std::int64_t width = 0;     ///< W >= 0
-  std::int64_t image_stride = 0;
-  std::int64_t channel_stride = 0;
-  std::int64_t row_stride = 0;
-  std::int64_t column_stride = 0;
+  T* data = nullptr;                ///< First pixel; may be null if there are no pixels.
+  std::int64_t images = 0;          ///< N >= 0
+  std::int64_t channels = 0;        ///< C >= 0
+  std::int64_t height = 0;          ///< H >= 0
+  std::int64_t width = 0;           ///< W >= 0
+  std::int64_t image_stride = 0;    ///< From image to image, in elements.
+  std::int64_t channel_stride = 0;  ///< From channel to channel.
+  std::int64_t row_stride = 0;      ///< From row to row.
+  std::int64_t column_stride = 0;   ///< From pixel to pixel of a row.
 
   /// View of densely packed memory [images, channels, height, width].
   static ImageBatch contiguous(T* data, std::int64_t images, std::int64_t channels, std::int64_t height,

@@ -33,12 +33,14 @@ inline namespace SCC_LIBTORCH_PARTS {
 /// constant.
 class SccGradient : public torch::autograd::Function<SccGradient> {
 public:
+  /// The gradients that are wanted, as Pass::backward() makes them.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* /*context*/, torch::Tensor const& x,
                                                 torch::Tensor const& y, torch::Tensor const& grad_loss,
                                                 c10::intrusive_ptr<Pass> const& pass, bool wants_x, bool wants_y) {
     return pass->backward(x, y, grad_loss, wants_x, wants_y);
   }
 
+  /// @throws std::logic_error, always.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* /*context*/,
                                                  torch::autograd::variable_list const& /*gradients*/) {
     throw std::logic_error(
@@ -51,6 +53,7 @@ public:
 /// The loss as a step of the graph: (x, y) to (L, rSMI of each image). rSMI is not differentiable here.
 class SccFunction : public torch::autograd::Function<SccFunction> {
 public:
+  /// L and rSMI of images and translations that require_pair() accepts.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, torch::Tensor const& x,
                                                 torch::Tensor const& y,
                                                 std::shared_ptr<DeviceLosses const> const& losses) {
@@ -63,6 +66,7 @@ public:
     return {results.loss, results.rsmi};
   }
 
+  /// The gradients for x and for y, undefined where they are not needed, and nothing for the losses.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list const& gradients) {
     torch::autograd::variable_list result(3);
@@ -91,6 +95,7 @@ public:
   /// @throws std::invalid_argument as Plan does.
   explicit SccLoss(Options const& options = {}) : losses_(std::make_shared<DeviceLosses const>(options)) {}
 
+  /// The parameters of the estimate.
   Options const& options() const { return losses_->cpu().options(); }
 
   /// L of a batch, to be added to an objective and differentiated with respect to either tensor or both.
@@ -143,10 +148,13 @@ private:
 /// SccLoss as a module, without parameters or buffers. Hold it as Scc.
 class SccImpl : public torch::nn::Cloneable<SccImpl> {
 public:
+  /// @param options  Parameters of the estimate.
   /// @throws std::invalid_argument as SccLoss does.
   explicit SccImpl(Options const& options = {}) : loss_(options) {}
 
+  /// Nothing to do: there are no parameters.
   void reset() override {}
+  /// Writes the name of the module and its options.
   void pretty_print(std::ostream& stream) const override {
     Options const& options = loss_.options();
     stream << "scc::libtorch::Scc(kernel=" << (options.kernel == Kernel::gaussian ? "gaussian" : "reciprocal_gaussian")
@@ -159,6 +167,7 @@ public:
     return loss_(input, translation);
   }
 
+  /// The parameters of the estimate.
   Options const& options() const { return loss_.options(); }
   /// As SccLoss::last_rsmi().
   torch::Tensor const& last_rsmi() const { return loss_.last_rsmi(); }
@@ -167,6 +176,7 @@ private:
   SccLoss loss_;
 };
 
+/// The module as a trainer holds it: a shared pointer to a SccImpl.
 TORCH_MODULE(Scc);
 
 }  // namespace SCC_LIBTORCH_PARTS

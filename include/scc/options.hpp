@@ -84,6 +84,7 @@ inline void require_option(bool holds, char const* field, double value, char con
 
 /// Checks every field of `options` against its range.
 ///
+/// @param options  Any values.
 /// @throws std::invalid_argument that names the first offending field, its value and the allowed range.
 inline void validate(Options const& options) {
   using detail::require_option;

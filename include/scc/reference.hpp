@@ -32,6 +32,7 @@ namespace scc {
 /// @param options  Parameters; `basis` and `tolerance` have no meaning here.
 /// @param x        [M] pixels of the input; values outside the domain are treated as its nearest end, NaN makes all NaN.
 /// @param y        [M] pixels of the translation, likewise.
+/// @return matrices in host memory.
 /// @throws std::invalid_argument if an option is out of range, or x and y differ in length or are empty.
 inline Statistics reference_statistics(Options const& options, std::vector<double> const& x,
                                        std::vector<double> const& y) {

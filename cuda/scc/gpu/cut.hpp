@@ -20,7 +20,7 @@ inline constexpr int group_size = 4;
 
 /// A run of tiles of one image, the share that one block has in it.
 struct Segment {
-  std::int64_t image;
+  std::int64_t image;         ///< Number of the image in the batch
   int first_tile, last_tile;  ///< Tiles [first, last) of the image
 };
 
@@ -30,11 +30,16 @@ struct Segment {
 struct Cut {
   std::int64_t images, pixels;  ///< N, and M per image; at least 1
   std::int64_t tiles;           ///< of one image
-  std::int64_t tile_pixels;
-  int blocks;
+  std::int64_t tile_pixels;     ///< Pixels of a tile
+  int blocks;                   ///< of the grid
 
-  /// @param most_blocks       blocks that the device runs at a time
-  /// @param pixels_per_thread pixels that are worth a thread, in large images
+  /// The cut of a batch of at least one image, and one pixel in each.
+  ///
+  /// @param images             N
+  /// @param pixels             M, of each image.
+  /// @param block_threads      Threads of a block.
+  /// @param most_blocks        Blocks that the device runs at a time.
+  /// @param pixels_per_thread  Pixels that are worth a thread, in large images.
   /// @throws std::invalid_argument if an image has more tiles than an int can count: some 10^12 pixels.
   static Cut of(std::int64_t images, std::int64_t pixels, int block_threads, int most_blocks, int pixels_per_thread) {
     std::int64_t const tile_pixels = std::int64_t{block_threads} * group_size;
@@ -58,7 +63,9 @@ struct Cut {
   SCC_HOST_DEVICE std::int64_t sharers(std::int64_t image) const {
     return last_sharer(image) - first_sharer(image) + 1;
   }
+  /// The first of them.
   SCC_HOST_DEVICE std::int64_t first_sharer(std::int64_t image) const { return owner(image * tiles); }
+  /// The last of them.
   SCC_HOST_DEVICE std::int64_t last_sharer(std::int64_t image) const { return owner((image + 1) * tiles - 1); }
 
   /// Calls body(segment) for each image that a block has a share in.

@@ -23,6 +23,9 @@ namespace scc::gpu {
 /// Tables and limits of one loss on one device, the one that was current at construction. Immutable.
 class DeviceState {
 public:
+  /// Allocates the tables of `plan` on the current device and copies them there (synchronises).
+  ///
+  /// @throws Error if a CUDA call fails.
   explicit DeviceState(Plan plan) : plan_(std::move(plan)), tables_(plan_.tables()) {
     check(cudaGetDevice(&device_), "cudaGetDevice");
     multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount);
@@ -52,9 +55,11 @@ public:
     check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
   }
 
+  /// The plan of the loss, in host memory.
   Plan const& plan() const { return plan_; }
   /// The plan's tables in device memory.
   Tables const& tables() const { return tables_; }
+  /// Number of the device that has them.
   int device() const { return device_; }
   /// Dynamic shared memory that a block can have at most, in bytes.
   std::size_t shared_bytes() const { return shared_bytes_; }
@@ -69,10 +74,11 @@ public:
   /// Whether a solve fits the shared memory of a block.
   bool solves_in_shared_memory() const { return SolveScratch::size(tables_) * sizeof(double) <= shared_bytes_; }
 
-  /// Number of moments, B * B, and of unknowns, of one image.
+  /// Number of moments of one image, B * B.
   std::size_t moment_count() const {
     return static_cast<std::size_t>(tables_.basis_size) * static_cast<std::size_t>(tables_.basis_size);
   }
+  /// Number of unknowns of the system of one image.
   std::size_t unknown_count() const { return static_cast<std::size_t>(tables_.unknowns); }
 
   /// Number of sums that the blocks of a forward pass may leave, whatever the types of the pixels.

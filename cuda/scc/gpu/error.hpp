@@ -15,11 +15,14 @@ namespace scc::gpu {
 /// A CUDA call, or a kernel launch, that failed. what() has the call, the error's name and its text.
 class Error : public std::runtime_error {
 public:
+  /// @param code  What the call returned, not cudaSuccess.
+  /// @param call  Its name, or that of the kernel with its grid.
   Error(cudaError_t code, std::string const& call)
       : std::runtime_error("scc: " + call + " failed: " + cudaGetErrorName(code) + " (" + cudaGetErrorString(code) +
                            ")"),
         code_(code) {}
 
+  /// What the call returned.
   cudaError_t code() const { return code_; }
 
 private:

@@ -18,8 +18,15 @@ namespace scc::gpu {
 /// Launches kernel(argument). With SCC_GPU_SYNCHRONOUS defined, which is for debugging and breaks graph capture, waits for
 /// the kernel, so that an error inside it is reported under its name.
 ///
+/// Only enqueues, otherwise; allocates nothing.
+///
+/// @param kernel        Of one argument, which is passed by value.
 /// @param name          The kernel's name, for errors.
-/// @param shared_bytes  Dynamic shared memory; may exceed what kernels have by default.
+/// @param grid          Blocks of the grid.
+/// @param block         Threads of a block.
+/// @param shared_bytes  Dynamic shared memory of a block; may exceed what kernels have by default.
+/// @param stream        Where the launch is enqueued.
+/// @param argument      The argument; its pointers are to device memory.
 /// @throws Error that names the kernel, its grid and its block.
 template <class Argument>
 void launch(void (*kernel)(Argument), char const* name, dim3 grid, int block, std::size_t shared_bytes,

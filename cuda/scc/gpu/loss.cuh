@@ -27,9 +27,19 @@ inline bool works_in_double(Plan const& plan, ElementType first, ElementType sec
   return first == ElementType::float64 || second == ElementType::float64 || !plan.allows_float_arithmetic();
 }
 
-/// Launches the forward kernel of a basis, Moments being the work on one part of it.
+/// Launches the forward kernel of a basis, and the memset before it.
 ///
-/// @param add_shared_bytes  Dynamic shared memory that Moments::add needs.
+/// @param kernel             moments_triangle, moments_tile or moments_histogram.
+/// @param name               Its name, for errors.
+/// @param state              Of the loss.
+/// @param pass               What is asked for.
+/// @param threads            Threads of a block.
+/// @param pixels_per_thread  Pixels that are worth a thread, in large images.
+/// @param parts              Parts of the moments, each worked on by blocks of its own.
+/// @param rows_of_part       Rows of the histogram in a part; without meaning for the others.
+/// @param add_shared_bytes   Dynamic shared memory that the sum over the pixels needs; the solve may need more.
+/// @param stream             Where the work is enqueued. No synchronisation, no allocation.
+/// @throws Error if a call fails.
 template <class Real>
 void launch_forward(void (*kernel)(ForwardArguments<Real> const), char const* name, DeviceState const& state,
                     ForwardPass const& pass, int threads, int pixels_per_thread, int parts, int rows_of_part,
@@ -58,6 +68,7 @@ void launch_forward(void (*kernel)(ForwardArguments<Real> const), char const* na
          shared_bytes, stream, arguments);
 }
 
+/// Chebyshev basis of at most this degree, in float: all moments in a thread's registers.
 template <int Degree>
 void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   std::size_t const shared_bytes = moments_threads / warp_size * TriangleMoments<Degree>::terms * sizeof(double);
@@ -65,6 +76,7 @@ void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStre
                  1, 0, shared_bytes, stream);
 }
 
+/// Chebyshev basis of any degree: a tile of the moments in a thread's registers.
 template <class Real>
 void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   std::size_t const shared_bytes = moments_threads / warp_size * TileMoments<Real>::terms * sizeof(double);
@@ -72,6 +84,7 @@ void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_
                  tile_count(state.plan().resolution()), 0, shared_bytes, stream);
 }
 
+/// Histogram basis: rows of bins in a block's shared memory.
 template <class Real>
 void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   int const bins = state.plan().basis_size();
@@ -84,6 +97,15 @@ void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStr
 }
 
 /// Launches a gradient kernel.
+///
+/// @param kernel               gradient_triangle, gradient_tile or gradient_histogram.
+/// @param name                 Its name, for errors.
+/// @param state                Of the loss.
+/// @param pass                 What is asked for.
+/// @param shared_bytes         Dynamic shared memory of a block.
+/// @param stages_coefficients  Whether the coefficients G_ab are copied there first.
+/// @param stream               Where the work is enqueued. No synchronisation, no allocation.
+/// @throws Error if a call fails.
 template <class Real>
 void launch_gradient(void (*kernel)(GradientArguments<Real> const), char const* name, DeviceState const& state,
                      BackwardPass const& pass, std::size_t shared_bytes, bool stages_coefficients,
@@ -109,18 +131,21 @@ void launch_gradient(void (*kernel)(GradientArguments<Real> const), char const* 
          arguments);
 }
 
+/// Chebyshev basis of at most this degree, in float.
 template <int Degree>
 void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   launch_gradient(gradient_triangle<Degree>, "gradient_triangle", state, pass, TriangleGradient<Degree>::shared_bytes,
                   true, stream);
 }
 
+/// Chebyshev basis of any degree.
 template <class Real>
 void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   launch_gradient(gradient_tile<Real>, "gradient_tile", state, pass,
                   TileGradient<Real>::shared_bytes(state.plan().resolution()), true, stream);
 }
 
+/// Histogram basis; its coefficients stay in global memory if they do not fit shared memory.
 template <class Real>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   std::size_t const bytes = state.moment_count() * sizeof(Real);

@@ -36,29 +36,31 @@ namespace gpu {
 
 /// A forward pass as the kernels' side of the library is asked for it.
 struct ForwardPass {
-  PixelView x, y;
-  PixelOrder order;
+  PixelView x, y;               ///< The input and its translation
+  PixelOrder order;             ///< of the pixels of both
   std::int64_t images, pixels;  ///< N, and M per image; at least 1
-  WorkspaceView workspace;
+  WorkspaceView workspace;      ///< Receives what the pass makes
 };
 
 /// A backward pass, likewise. `other` is the image that is not differentiated.
 struct BackwardPass {
-  PixelView other, varied, gradient;
-  PixelOrder order;
-  std::int64_t images, pixels;
-  Side side;
-  GradientMode mode;
-  double factor;           ///< what gradients are multiplied by, on top of *grad_loss
-  float const* grad_loss;  ///< in device memory, or null for 1
-  double const* drsmi_dmoments;
+  PixelView other, varied, gradient;  ///< The two images, and where the gradient of `varied` goes
+  PixelOrder order;                   ///< of the pixels of all three
+  std::int64_t images, pixels;        ///< N, and M per image; at least 1
+  Side side;                          ///< Which image `varied` is
+  GradientMode mode;                  ///< Whether the gradient is added to what is there
+  double factor;                      ///< What gradients are multiplied by, on top of *grad_loss
+  float const* grad_loss;             ///< In device memory, or null for 1
+  double const* drsmi_dmoments;       ///< [images, B, B] in device memory
 };
 
 /// The launches, defined in loss.cuh. A template only so that many translation units may define it; `void` is the one
 /// that is used.
 template <class Tag>
 struct Passes {
+  /// Enqueues a forward pass on the stream; throws Error if a launch fails.
   static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
+  /// Enqueues a backward pass, likewise.
   static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
 };
 
@@ -82,10 +84,15 @@ public:
   /// @throws std::invalid_argument as Plan does; Error if a CUDA call fails.
   explicit Loss(Options const& options = {}) : Loss(Plan(options)) {}
 
-  /// @param plan  A plan made by hand.
+  /// As above, for a plan made by hand.
+  ///
+  /// @param plan  Kept, and shared by copies of the loss.
+  /// @throws Error if a CUDA call fails.
   explicit Loss(Plan plan) : state_(std::make_shared<DeviceState const>(std::move(plan))) {}
 
+  /// The parameters of the estimate.
   Options const& options() const { return plan().options(); }
+  /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return state_->plan(); }
 
   /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n, to workspace.loss() and
@@ -147,7 +154,14 @@ public:
 
   /// dloss_dx = *grad_loss * scale * dL/dx; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, x or y.
+  /// @param x, y       [images, channels, height, width] as passed to forward(), device memory.
+  /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed.
+  /// @param grad_loss  One number in device memory; null means 1.
+  /// @param scale      A further factor.
+  /// @param dloss_dx   [images, channels, height, width] out, device memory; elements must not overlap each other, x or y.
+  /// @param mode       Overwrite dloss_dx or add to it.
+  /// @param stream     As in backward().
+  /// @throws std::invalid_argument and Error as backward() does.
   template <class X, class Y, class G>
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                   ImageBatch<G> dloss_dx, GradientMode mode, cudaStream_t stream) const {
@@ -158,9 +172,17 @@ public:
 
   /// Both gradients, in two kernels; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
-  /// @param dloss_dy  [images, channels, height, width] out; likewise.
-  /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address.
+  /// @param x, y       [images, channels, height, width] as passed to forward(), device memory.
+  /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed.
+  /// @param grad_loss  One number in device memory; null means 1.
+  /// @param scale      A further factor.
+  /// @param dloss_dx   [images, channels, height, width] out, device memory; elements must not overlap each other,
+  ///                   dloss_dy, x or y.
+  /// @param dloss_dy   [images, channels, height, width] out; likewise.
+  /// @param mode       Overwrite both or add to them.
+  /// @param stream     As in backward().
+  /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address; Error if a launch
+  ///         fails.
   template <class X, class Y, class GX, class GY>
   void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                    ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy, GradientMode mode, cudaStream_t stream) const {
@@ -177,6 +199,8 @@ public:
   ///
   /// @param workspace  Filled by forward() of this loss.
   /// @param image      Which image, 0 <= image < images.
+  /// @param stream     Is waited for.
+  /// @return matrices in host memory, O(m^2).
   /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image; Error if a CUDA
   ///         call fails.
   Statistics statistics(Workspace const& workspace, std::int64_t image, cudaStream_t stream) const;

@@ -19,11 +19,11 @@ namespace scc::gpu {
 
 /// One batch in device memory. Plain data, an argument of a kernel.
 struct PixelView {
-  void* data;
-  ElementType type;
-  std::int64_t image_stride;
-  std::int64_t stride[3];  ///< along the axes of a PixelOrder, in elements
-  bool in_groups;          ///< Aligned groups of group_size pixels lie side by side and may be read in one piece.
+  void* data;                 ///< First pixel
+  ElementType type;           ///< of the elements
+  std::int64_t image_stride;  ///< From image to image, in elements
+  std::int64_t stride[3];     ///< along the axes of a PixelOrder, in elements
+  bool in_groups;             ///< Aligned groups of group_size pixels lie side by side and may be read in one piece.
 };
 
 /// The order in which the pixels of an image are counted: up to three axes, the last one innermost.

@@ -13,23 +13,30 @@ namespace scc::gpu {
 /// Largest degree of the kernels that keep the whole triangle of a thread's moments in registers, and a smaller one for
 /// wide kernels and loose tolerances. Other degrees are rounded up to these; beyond them the triangle is cut into tiles.
 inline constexpr int triangle_degree = 16;
+/// The smaller one.
 inline constexpr int small_triangle_degree = 12;
 
 /// Rows and columns of a tile of the triangle a + b <= D; a thread keeps one tile in registers.
 inline constexpr int tile_size = 8;
 
-/// Threads of a block of a forward pass, and of a backward pass.
+/// Threads of a block of a forward pass, chebyshev basis.
 inline constexpr int moments_threads = 256;
+/// Of a forward pass, histogram basis.
 inline constexpr int histogram_threads = 512;
+/// Of a backward pass.
 inline constexpr int gradient_threads = 128;
 
-/// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more.
+/// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
+/// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
+/// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;
 
-/// Fewer pixels than this do not pay for the sum over the threads of another block.
+/// Fewer pixels than this do not pay for the sum over the threads of another block: forward, chebyshev basis.
 inline constexpr int moments_pixels_per_thread = 8;
+/// Forward, histogram basis.
 inline constexpr int histogram_pixels_per_thread = 32;
+/// Backward.
 inline constexpr int gradient_pixels_per_thread = 4;
 
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.

@@ -28,7 +28,7 @@ class Loss;
 
 /// What the blocks of a forward pass count in one image.
 struct ImageCounts {
-  unsigned long long x_outside, x_nan, y_outside, y_nan;
+  unsigned long long x_outside, x_nan, y_outside, y_nan;  ///< As in Diagnostics
   unsigned long long finished_blocks;  ///< Blocks that have left their sums; the last one solves the image.
 };
 
@@ -73,6 +73,7 @@ struct WorkspaceView {
     return used;
   }
 
+  /// Of the memory, and of each part, in bytes.
   static constexpr std::size_t alignment = 256;
 };
 
@@ -83,6 +84,7 @@ class Workspace {
 public:
   /// Bytes of device memory that batches of up to `max_images` images need.
   ///
+  /// @param loss        The loss that the workspace is for.
   /// @param max_images  At least 0.
   /// @throws std::invalid_argument if max_images is negative or beyond all memory.
   static std::size_t bytes(Loss const& loss, std::int64_t max_images);
@@ -90,17 +92,24 @@ public:
   /// Owns its memory, allocated in the order of `stream` (cudaMallocAsync) and freed in its order on destruction; the
   /// stream must outlive the workspace. Allocates; does not synchronise.
   ///
+  /// @param loss        The loss that the workspace is for; its device must be current.
+  /// @param max_images  Most images of a batch, at least 0.
+  /// @param stream      Where the memory is allocated and freed.
   /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had.
   Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream);
 
   /// Works in memory of the caller, which must outlive it.
   ///
+  /// @param loss          The loss that the workspace is for.
+  /// @param max_images    Most images of a batch, at least 0.
   /// @param memory        Device memory, aligned to 256 bytes, of any content. May be null if memory_bytes is 0.
   /// @param memory_bytes  At least bytes(loss, max_images).
   /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes.
   Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes);
 
+  /// Takes the memory of the other, which can then only be assigned to or destroyed.
   Workspace(Workspace&& other) noexcept { *this = std::move(other); }
+  /// Exchanges the two.
   Workspace& operator=(Workspace&& other) noexcept {
     std::swap(state_, other.state_);
     std::swap(max_images_, other.max_images_);
@@ -128,12 +137,13 @@ public:
   /// whose system could not be solved.
   double const* rsmi() const { return view_.rsmi; }
 
+  /// Most images of a batch.
   std::int64_t max_images() const { return max_images_; }
 
-  /// Counts of odd pixels in the last forward pass, over all images. Waits for `stream`, which must be the one of that
-  /// pass or wait for it.
+  /// Counts of odd pixels in the last forward pass, over all images. Synchronises with the stream.
   ///
-  /// @throws Error if that fails.
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws Error if a CUDA call fails.
   Diagnostics diagnostics(cudaStream_t stream) const {
     std::vector<ImageCounts> counts(static_cast<std::size_t>(images()));
     if (!counts.empty()) {
@@ -146,9 +156,11 @@ public:
     return total;
   }
 
-  /// Counts of odd pixels of one image of the last forward pass; waits for `stream` likewise.
+  /// Counts of odd pixels of one image of the last forward pass. Synchronises with the stream.
   ///
-  /// @throws std::invalid_argument unless 0 <= image < images; Error if a CUDA call fails.
+  /// @param image   Which image, 0 <= image < images.
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws std::invalid_argument if there is no such image; Error if a CUDA call fails.
   Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
     require_image(image);
     ImageCounts counts{};

@@ -17,10 +17,13 @@ namespace scc::cpu {
 template <class T>
 class AlignedBuffer {
 public:
+  /// Has no memory.
   AlignedBuffer() = default;
+  /// Takes the memory of the other, which has none afterwards.
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : memory_(std::move(other.memory_)),
         capacity_(std::exchange(other.capacity_, 0)) {}
+  /// Likewise; frees its own.
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     memory_ = std::move(other.memory_);
     capacity_ = std::exchange(other.capacity_, 0);
@@ -37,7 +40,9 @@ public:
     }
   }
 
+  /// The numbers, host memory; null before the first reserve().
   T* data() { return memory_.get(); }
+  /// Likewise.
   T const* data() const { return memory_.get(); }
 
 private:

@@ -21,8 +21,11 @@ namespace scc::cpu {
 template <class Real>
 class ChebyshevGradient {
 public:
+  /// @param instructions    Instructions to use; the processor must have them.
+  /// @param degree          D
   /// @param drsmi_dmoments  [D + 1, D + 1] of the image
-  /// @param factor          what the sum is multiplied by
+  /// @param varied          Which image is differentiated.
+  /// @param factor          What the sum is multiplied by.
   ChebyshevGradient(Instructions instructions, int degree, double const* drsmi_dmoments, Side varied, double factor)
       : instructions_(instructions),
         degree_(degree) {
@@ -115,8 +118,11 @@ private:
 /// Gradient in the histogram basis: the sum over the 4 x 4 bins that a pixel touches.
 class HistogramGradient {
 public:
+  /// @param instructions    Instructions to use; the processor must have them.
+  /// @param bins_per_axis   B
   /// @param drsmi_dmoments  [B, B] of the image
-  /// @param factor          what the sum is multiplied by
+  /// @param varied          Which image is differentiated.
+  /// @param factor          What the sum is multiplied by.
   HistogramGradient(Instructions instructions, int bins_per_axis, double const* drsmi_dmoments, Side varied,
                     double factor)
       : instructions_(instructions),

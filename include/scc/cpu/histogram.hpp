@@ -23,9 +23,11 @@ namespace scc::cpu {
 /// Fixed-point sums of spline weights over the pixels of one image.
 class HistogramBins {
 public:
-  /// @param pixels  Number of pixels of the image. A pixel's 16 weights sum to 1 and count 2^50 units, less where that
-  ///                could overflow: the sum of all pixels stays below 2^62.
-  /// @param bins    [B, B] working memory
+  /// @param instructions   Instructions to use; the processor must have them.
+  /// @param bins_per_axis  B
+  /// @param pixels         Number of pixels of the image. A pixel's 16 weights sum to 1 and count 2^50 units, less where
+  ///                       that could overflow: the sum of all pixels stays below 2^62.
+  /// @param bins           [B, B] working memory, set to 0 here; receives the sums.
   HistogramBins(Instructions instructions, int bins_per_axis, std::int64_t pixels, std::int64_t* bins)
       : instructions_(instructions),
         size_(bins_per_axis),

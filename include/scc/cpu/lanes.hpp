@@ -17,24 +17,28 @@ namespace scc::cpu {
 /// a boundary between code for different instructions.
 template <class Real, int Bytes>
 struct Lanes {
+  /// Number of lanes.
   static constexpr int count = Bytes / static_cast<int>(sizeof(Real));
 
 #if defined(__GNUC__)
+  /// The compiler's type of a SIMD register.
   typedef Real Vector __attribute__((vector_size(Bytes)));
-  Vector v;
+  Vector v;  ///< The lanes
 
+  /// The same value in all lanes.
   SCC_ALWAYS_INLINE static Lanes all(Real value) { return {value - Vector{}}; }
   SCC_ALWAYS_INLINE friend Lanes operator+(Lanes const& a, Lanes const& b) { return {a.v + b.v}; }
   SCC_ALWAYS_INLINE friend Lanes operator-(Lanes const& a, Lanes const& b) { return {a.v - b.v}; }
   SCC_ALWAYS_INLINE friend Lanes operator*(Lanes const& a, Lanes const& b) { return {a.v * b.v}; }
   /// this += a * b, one rounding where the processor has such an instruction.
   SCC_ALWAYS_INLINE void add_product(Lanes const& a, Lanes const& b) { v += a.v * b.v; }
-  /// Loads from, and stores to, memory aligned to `Bytes`.
+  /// Loads from memory aligned to `Bytes`.
   SCC_ALWAYS_INLINE static Lanes load(Real const* aligned) {
     Lanes lanes;
     __builtin_memcpy(&lanes.v, __builtin_assume_aligned(aligned, Bytes), Bytes);
     return lanes;
   }
+  /// Stores to memory aligned to `Bytes`.
   SCC_ALWAYS_INLINE void store(Real* aligned) const {
     __builtin_memcpy(__builtin_assume_aligned(aligned, Bytes), &v, Bytes);
   }
@@ -73,7 +77,10 @@ struct Lanes {
 };
 
 /// Instruction sets that the pixel loops are compiled for.
-enum class Instructions { baseline, avx2 };
+enum class Instructions {
+  baseline,  ///< What every processor of the target has.
+  avx2,      ///< AVX2 and FMA, of x86-64.
+};
 
 /// What the processor at hand has.
 inline Instructions available_instructions() {
@@ -86,8 +93,9 @@ inline Instructions available_instructions() {
   return Instructions::baseline;
 }
 
-/// Bytes of the lanes of each instruction set.
+/// Bytes of the lanes of Instructions::baseline.
 inline constexpr int baseline_bytes = 16;
+/// Bytes of the lanes of Instructions::avx2.
 inline constexpr int avx2_bytes = 32;
 
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -48,13 +48,17 @@ public:
   /// @throws std::invalid_argument as Plan does.
   explicit Loss(Options const& options = {}) : Loss(Plan(options)) {}
 
-  /// @param plan          A plan made by hand.
+  /// As above, for a plan made by hand.
+  ///
+  /// @param plan          Kept, and shared by copies of the loss.
   /// @param instructions  Instructions of the pixel loops; the processor must have them.
   explicit Loss(Plan plan, Instructions instructions = available_instructions())
       : plan_(std::make_shared<Plan const>(std::move(plan))),
         instructions_(instructions) {}
 
+  /// The parameters of the estimate.
   Options const& options() const { return plan_->options(); }
+  /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return *plan_; }
 
   /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n.
@@ -112,7 +116,12 @@ public:
 
   /// dloss_dx = grad_loss dL/dx; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, x or y.
+  /// @param x, y       [images, channels, height, width] as passed to forward().
+  /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
+  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param dloss_dx   [images, channels, height, width] out; elements must not overlap each other, x or y.
+  /// @param mode       Overwrite dloss_dx or add to it.
+  /// @throws std::invalid_argument as backward() does.
   template <class X, class Y, class G>
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
                   ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
@@ -123,8 +132,12 @@ public:
 
   /// Both gradients; otherwise as backward().
   ///
-  /// @param dloss_dx  [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
-  /// @param dloss_dy  [images, channels, height, width] out; likewise.
+  /// @param x, y       [images, channels, height, width] as passed to forward().
+  /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
+  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param dloss_dx   [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
+  /// @param dloss_dy   [images, channels, height, width] out; likewise.
+  /// @param mode       Overwrite both or add to them.
   /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address.
   template <class X, class Y, class GX, class GY>
   void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
@@ -140,6 +153,13 @@ public:
 
   /// forward() and backward() in one call: returns L and writes grad_loss dL/dy.
   ///
+  /// @param x          [images, channels, height, width] input, host memory, values in the domain.
+  /// @param y          [images, channels, height, width] translation, likewise.
+  /// @param workspace  As in forward().
+  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param dloss_dy   [images, channels, height, width] out; as in backward().
+  /// @param mode       Overwrite dloss_dy or add to it.
+  /// @return the loss; 0 if there are no images or no pixels.
   /// @throws std::invalid_argument as the two do, before anything is written.
   template <class X, class Y, class G>
   double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, double grad_loss,
@@ -155,6 +175,7 @@ public:
   ///
   /// @param workspace  Filled by forward() of this loss.
   /// @param image      Which image, 0 <= image < images.
+  /// @return matrices in host memory.
   /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image.
   Statistics statistics(Workspace const& workspace, std::int64_t image) const {
     require_filled(workspace);

@@ -26,8 +26,9 @@ namespace scc::cpu {
 template <class Real>
 class ChebyshevMoments {
 public:
-  static constexpr int tile_rows = 4;
-  static constexpr int tile_columns = 3;
+  static constexpr int tile_rows = 4;     ///< Values of a in a tile
+  static constexpr int tile_columns = 3;  ///< Values of b in a tile
+  /// Sums of a tile.
   static constexpr int tile_size = tile_rows * tile_columns;
 
   /// Number of Reals of memory that an instance needs, aligned to 64 bytes.
@@ -38,8 +39,10 @@ public:
   /// Number of doubles of memory that an instance needs, aligned to 64 bytes.
   static std::size_t sum_size(int degree) { return static_cast<std::size_t>(tiles(degree)) * tile_size * max_lanes; }
 
-  /// @param tables  [table_size(degree)] working memory
-  /// @param sums    [sum_size(degree)] working memory
+  /// @param instructions  Instructions to use; the processor must have them.
+  /// @param degree        D
+  /// @param tables        [table_size(degree)] working memory
+  /// @param sums          [sum_size(degree)] working memory
   ChebyshevMoments(Instructions instructions, int degree, Real* tables, double* sums)
       : instructions_(instructions),
         degree_(degree),

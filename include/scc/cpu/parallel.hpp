@@ -25,6 +25,7 @@ public:
     size_ = std::max(smallest, (share + rounding - 1) / rounding * rounding);
   }
 
+  /// Number of chunks.
   std::int64_t count() const { return (pixels_ + size_ - 1) / size_; }
   /// First pixel of a chunk.
   std::int64_t start(std::int64_t chunk) const { return chunk * size_; }

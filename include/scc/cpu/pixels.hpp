@@ -35,11 +35,12 @@ inline constexpr int block_size = 128;
 /// A block of consecutive pixels of one image. Entries beyond the last pixel are at the centre of the domain.
 template <class Real>
 struct PixelBlock {
+  /// As wide as a Real.
   using Flag = typename MappedPixel<Real>::Flag;
 
-  alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1]; 0 for a NaN.
-  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
-  std::int64_t outside_count, nan_count;
+  alignas(64) Real t[block_size];         ///< Pixel values clamped and mapped to [-1, 1]; 0 for a NaN.
+  alignas(64) Flag outside[block_size];   ///< 1 where the pixel was outside the domain.
+  std::int64_t outside_count, nan_count;  ///< Pixels outside the domain, and NaN pixels
 };
 
 /// Steps through the pixels of one image in the order c, h, w, in runs of equally spaced pixels as long as the strides
@@ -47,6 +48,8 @@ struct PixelBlock {
 template <class T>
 class PixelRuns {
 public:
+  /// @param view   A batch; must outlive this.
+  /// @param image  Which image, 0 <= image < images.
   PixelRuns(ImageBatch<T> const& view, std::int64_t image)
       : first_(view.data + image * view.image_stride),
         view_(view),
@@ -105,6 +108,7 @@ SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<R
   block.nan_count = nan_count;
 }
 
+/// map_block() for processors that have AVX2.
 template <class Real>
 SCC_TARGET_AVX2 void map_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
   map_block(domain, block);

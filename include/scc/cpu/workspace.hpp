@@ -42,7 +42,8 @@ public:
 
   /// Counts of odd pixels of one image of the last forward pass.
   ///
-  /// @throws std::invalid_argument unless 0 <= image < images.
+  /// @param image  Which image, 0 <= image < images.
+  /// @throws std::invalid_argument if there is no such image.
   Diagnostics diagnostics(std::int64_t image) const {
     require_image(image);
     return diagnostics_[static_cast<std::size_t>(image)];

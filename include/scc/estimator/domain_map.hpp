@@ -23,13 +23,14 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) {
   std::memcpy(&bits, &value, sizeof(bits));
   return (bits & 0x7fffffff) > 0x7f800000;
 }
+/// Likewise.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) {
   std::int64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
 }
 
-/// The larger and the smaller of two numbers that are not NaN: one instruction each, if they are spelled like this.
+/// The larger of two numbers that are not NaN: one instruction, if it is spelled like this.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE float larger(float a, float b) {
 #if defined(__CUDA_ARCH__)
   return fmaxf(a, b);
@@ -37,6 +38,7 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE float larger(float a, float b) {
   return a < b ? b : a;
 #endif
 }
+/// The smaller of them, likewise.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE float smaller(float a, float b) {
 #if defined(__CUDA_ARCH__)
   return fminf(a, b);
@@ -44,7 +46,9 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE float smaller(float a, float b) {
   return a > b ? b : a;
 #endif
 }
+/// The larger of two numbers that are not NaN.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE double larger(double a, double b) { return a < b ? b : a; }
+/// The smaller of them.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE double smaller(double a, double b) { return a > b ? b : a; }
 
 /// What the estimator sees of a pixel.
@@ -81,6 +85,7 @@ struct DomainMap {
     return smaller(value, highest);
   }
 
+  /// The pixel with this value, which may lie outside the domain or be NaN.
   SCC_HOST_DEVICE SCC_ALWAYS_INLINE MappedPixel<Real> locate(Real value) const {
     bool const nan = is_nan(value);
     Real const finite = nan ? center : value;

@@ -19,7 +19,10 @@
 namespace scc {
 
 /// Which image is differentiated.
-enum class Side { x, y };
+enum class Side {
+  x,  ///< The input.
+  y,  ///< The translation.
+};
 
 /// G_ab where a belongs to the other image, b to the varied one.
 SCC_HOST_DEVICE inline double moment_derivative(double const* drsmi_dmoments, int basis_size, Side varied, int a,

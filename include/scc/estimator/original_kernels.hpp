@@ -16,8 +16,10 @@ namespace scc {
 
 /// h and H of the original kernels from the moments of an image, and its alpha lifted out of the compressed system.
 ///
-/// @param moments  [B, B] means of b_a(x) b_b(y).
-/// @param alpha    [unknowns] solution of the compressed system.
+/// @param plan     The plan that the moments were taken for.
+/// @param moments  [B, B] means of b_a(x) b_b(y), host memory.
+/// @param alpha    [unknowns] solution of the compressed system, host memory.
+/// @param rsmi     The image's rSMI, which is passed on.
 inline Statistics statistics_in_original_kernels(Plan const& plan, double const* moments, double const* alpha,
                                                  double rsmi) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

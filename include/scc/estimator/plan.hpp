@@ -30,6 +30,7 @@ class Plan {
 public:
   /// Chooses the basis, and its size, from Options::basis and Options::tolerance.
   ///
+  /// @param options  Parameters of the estimate.
   /// @throws std::invalid_argument if an option is out of range, if the kernel overflows on the domain, or if it is too
   ///         narrow for the largest basis to represent it.
   explicit Plan(Options const& options) : Plan(options, 0) {}
@@ -38,6 +39,8 @@ public:
   /// basis, 1..64, or the number of bins for the histogram basis, 19..515. For studies of the basis' error, which may be
   /// as large as it likes.
   ///
+  /// @param options         Parameters of the estimate; `tolerance` chooses the compression alone.
+  /// @param degree_or_bins  Size of the basis.
   /// @throws std::invalid_argument as above, and if the size is out of range or given for Basis::automatic.
   Plan(Options const& options, int degree_or_bins) : options_(options) {
     validate(options_);
@@ -48,6 +51,7 @@ public:
     fit_tables();
   }
 
+  /// The parameters of the estimate.
   Options const& options() const { return options_; }
 
   /// The basis in use, chebyshev or histogram.

@@ -23,15 +23,15 @@ namespace scc {
 struct SerialTeam {
   /// Rows and columns of the tile of a matrix product that a thread works on at a time, for the sake of SIMD.
   static constexpr int tile_rows = 4;
-  static constexpr int tile_columns = 8;
+  static constexpr int tile_columns = 8;  ///< Likewise
 
-  static constexpr int rank() { return 0; }
-  static constexpr int size() { return 1; }
-  static constexpr int row() { return 0; }
-  static constexpr int rows() { return 1; }
-  static constexpr int column() { return 0; }
-  static constexpr int columns() { return 1; }
-  static void sync() {}
+  static constexpr int rank() { return 0; }     ///< Number of this thread
+  static constexpr int size() { return 1; }     ///< Number of threads
+  static constexpr int row() { return 0; }      ///< Its row
+  static constexpr int rows() { return 1; }     ///< Number of rows
+  static constexpr int column() { return 0; }   ///< Its column
+  static constexpr int columns() { return 1; }  ///< Number of columns
+  static void sync() {}                         ///< The barrier
 };
 
 /// The intermediate results of a solve, all in one array of doubles. Matrices are row-major.
@@ -231,7 +231,10 @@ SCC_HOST_DEVICE void solve_factored(Team const& team, double const* r, int size,
 ///   h_(i,j)            = mean psi_i(x) mean psi_j(y)
 ///   H_(i,j),(i',j')    = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
 ///
+/// @param team     The threads that solve the image.
+/// @param tables   Of the plan, in memory that the team can read.
 /// @param moments  [B, B] means of b_a(x) b_b(y) over the pixels.
+/// @param scratch  Memory of the team; h and A are left there.
 template <class Team>
 SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, double const* moments,
                                      SolveScratch const& scratch) {
@@ -307,6 +310,9 @@ SCC_HOST_DEVICE double fit_density_ratio(Team const& team, Tables const& tables,
 ///
 ///   d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
 ///
+/// @param team            The threads that solve the image.
+/// @param tables          Of the plan, in memory that the team can read.
+/// @param scratch         As fit_density_ratio() left it.
 /// @param drsmi_dmoments  [B, B] out; entries beyond row_length(a) are set to 0.
 template <class Team>
 SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, SolveScratch const& scratch,
@@ -389,6 +395,8 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
 
 /// The whole solve of one image.
 ///
+/// @param team            The threads that solve the image.
+/// @param tables          Of the plan, in memory that the team can read.
 /// @param moments         [B, B] means of b_a(x) b_b(y).
 /// @param scratch         Memory of the team; afterwards holds h and alpha of the compressed system.
 /// @param drsmi_dmoments  [B, B] out.

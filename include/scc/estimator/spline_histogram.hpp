@@ -19,15 +19,16 @@ namespace scc::spline_histogram {
 
 /// A histogram over I intervals has I + 3 bins per axis: the number of splines that are not zero on [-1, 1].
 inline constexpr int extra_bins = 3;
-/// Fewest and most intervals that are tried; each step doubles them.
+/// Fewest intervals that are tried; each step doubles them.
 inline constexpr int min_intervals = 16;
+/// Most intervals that are tried.
 inline constexpr int max_intervals = 512;
 
 /// Where t lies: its first bin (it touches bins first .. first + 3) and its place in the interval, in [0, 1].
 template <class Real>
 struct Location {
-  int first;
-  Real fraction;
+  int first;      ///< Number of the first bin
+  Real fraction;  ///< Place in the interval
 };
 
 /// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even one that is no number.

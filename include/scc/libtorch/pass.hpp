@@ -23,11 +23,13 @@
 // The part for CUDA needs both: scc's kernels, which scc_add_gpu_library() of CMake makes a library of that defines
 // SCC_HAS_GPU, and a LibTorch that was built with CUDA, which has this file.
 #if defined(SCC_HAS_GPU) && __has_include(<c10/cuda/impl/cuda_cmake_macros.h>)
+/// Defined where CUDA tensors can be worked on.
 #define SCC_LIBTORCH_CUDA 1
 #include <c10/core/DeviceGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <optional>
 #include <scc/gpu/loss.hpp>
+/// Name of the inline namespace of what differs with the part for CUDA.
 #define SCC_LIBTORCH_PARTS for_cpu_and_cuda
 #else
 #define SCC_LIBTORCH_PARTS for_cpu
@@ -41,8 +43,10 @@ inline namespace SCC_LIBTORCH_PARTS {
 /// The losses of one set of options: on the CPU, and on each CUDA device that has had tensors. May be used by many threads.
 class DeviceLosses {
 public:
+  /// @throws std::invalid_argument as Plan does.
   explicit DeviceLosses(Options const& options) : cpu_(options) {}
 
+  /// The loss on the CPU.
   cpu::Loss const& cpu() const { return cpu_; }
 
 #ifdef SCC_LIBTORCH_CUDA
@@ -72,16 +76,19 @@ class Pass : public torch::CustomClassHolder {
 public:
   /// L = -mean rSMI, a scalar of loss_type(), and rSMI of each image, [N] double.
   struct Results {
-    at::Tensor loss, rsmi;
+    at::Tensor loss, rsmi;  ///< On the device of the pass
   };
 
+  /// The loss of a batch; keeps what backward() needs.
+  ///
   /// @param x, y  Of the same shape, on the device of the pass.
   virtual Results forward(at::Tensor const& x, at::Tensor const& y) = 0;
 
   /// The gradients *grad_loss dL/dx and *grad_loss dL/dy, if they are wanted, in this order.
   ///
-  /// @param x, y       As passed to forward().
-  /// @param grad_loss  Scalar on the device of the pass.
+  /// @param x, y              As passed to forward().
+  /// @param grad_loss         Scalar on the device of the pass.
+  /// @param wants_x, wants_y  Which gradients are wanted.
   virtual std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& grad_loss,
                                            bool wants_x, bool wants_y) const = 0;
 };
@@ -89,6 +96,7 @@ public:
 /// A pass on the CPU.
 class CpuPass : public Pass {
 public:
+  /// @param losses  Those to use.
   explicit CpuPass(std::shared_ptr<DeviceLosses const> losses) : losses_(std::move(losses)) {}
 
   Results forward(at::Tensor const& x, at::Tensor const& y) override {
@@ -153,6 +161,7 @@ private:
 /// A pass on a CUDA device, on its current stream, in memory of LibTorch's allocator.
 class CudaPass : public Pass {
 public:
+  /// @param losses  Those to use.
   explicit CudaPass(std::shared_ptr<DeviceLosses const> losses) : losses_(std::move(losses)) {}
 
   Results forward(at::Tensor const& x, at::Tensor const& y) override {
@@ -239,6 +248,8 @@ private:
 
 /// A pass for tensors on this device.
 ///
+/// @param losses  Those to use.
+/// @param device  Of the tensors.
 /// @throws std::invalid_argument if the loss cannot work there.
 inline c10::intrusive_ptr<Pass> make_pass(std::shared_ptr<DeviceLosses const> losses, at::Device const& device) {
   if (device.is_cpu()) {
