@@ -105,6 +105,9 @@ inline Candidates default_candidates(Options const& options = {}) {
 /// Up to a constant this is half the mean squared error of the fitted ratio on unseen pixels (Kanamori et al. 2009; Yamada
 /// et al. 2013). beta says what is estimated and centres what with; candidates of different beta or with different kernels
 /// must not be compared by J, those of different centres may be.
+///
+/// Uses OpenMP's threads if the program is compiled with it; results are bitwise the same for any number of threads. Keeps
+/// O(folds B^2) memory, half a megabyte to two for each fold. One thread at a time may call add().
 class CrossValidation {
 public:
   /// @param options     Kernel, centres, beta, domain and tolerance. Bandwidth, lambda and basis are not used.

@@ -50,6 +50,7 @@ namespace scc::cpu {
 /// The histogram moments of one image by fold. Bins are integers, so those of all folds but one are an exact difference.
 class FoldMoments {
 public:
+  /// @param folds          Valid (see validate()).
   /// @param bins_per_axis  B
   FoldMoments(Folds const& folds, int bins_per_axis)
       : folds_(folds),
@@ -65,9 +66,11 @@ public:
 
   /// Deals out the pixels of an image, by the next numbers of the random sequence, and sums them up.
   ///
-  /// @param x      [images, channels, height, width] valid view, host memory
-  /// @param y      [images, channels, height, width] likewise
-  /// @param image  Which image, 0 <= image < images.
+  /// @param instructions  Of the pixel loops; the processor must have them.
+  /// @param options       Domain of the pixels.
+  /// @param x             [images, channels, height, width] valid view, host memory
+  /// @param y             [images, channels, height, width] likewise
+  /// @param image         Which image, 0 <= image < images.
   /// @return counts of odd pixels
   /// @throws std::invalid_argument if the image has fewer squares than there are folds.
   template <class X, class Y>
