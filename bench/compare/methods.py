@@ -39,11 +39,12 @@ class Scc:
             raise CannotRun("the library was built without its GPU backend")
         self.loss = (scc_library.GpuLoss if device == "cuda" else scc_library.CpuLoss)(library, options)
 
+        self.value = self.loss.value
+        self.value_and_gradient = self.loss.value_and_gradient
+
     def bind(self, x, y):
         self.dloss_dy = torch.empty_like(y)
         self.loss.bind(x, y, self.dloss_dy)
-        self.value = self.loss.value
-        self.value_and_gradient = self.loss.value_and_gradient
 
     def release(self):
         self.loss.clear_workspace()
@@ -181,8 +182,3 @@ def make(key, library, options, device):
     formulation = functools.partial(formulation, options=options)
     return Autograd(key, label, formulation, -1, bytes_per_pixel, compiles=bool(suffix))
 
-
-def keys(device):
-    """In the order of the tables."""
-    every = ["scc", "published", "published_compiled", "factorised", "factorised_compiled", "mutual_information", "copy"]
-    return every + ["launch"] if device == "cuda" else every

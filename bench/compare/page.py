@@ -62,8 +62,8 @@ def _table_of(result):
             error_text(row.gradient_error) + own,
         ]
         yield "| " + " | ".join(cells) + " |"
-    for label, reason in result.skipped:
-        yield f"\nNot measured: {label}: {reason}." if label == result.skipped[0][0] else f"{label}: {reason}."
+    if result.skipped:
+        yield "\nNot measured: " + "; ".join(f"{label}: {reason}" for label, reason in result.skipped) + "."
 
 
 def _series_table(results):
@@ -87,7 +87,7 @@ def write(path, setup, results, verdicts, plot_name):
     lines = [
         f"# scc beside what others run, on {setup['device_name']}",
         "",
-        f"{setup['cores']} cores, {setup['threads']} threads; {setup['versions']}; commit {setup['commit']}; load average"
+        f"{setup['cores']} cores, threads used: {setup['threads']}; {setup['versions']}; commit {setup['commit']}; load average"
         f" {setup['load']} at the start. Options: {setup['options']}. Images: {setup['images']}. Written by",
         "",
         "```sh",

@@ -49,12 +49,12 @@ def _draw(axes, lines, title, sides):
     places = _apart([math.log(values[-1]) for _, values in lines.values()], 0.055 * (top - bottom))
     for (key, (pixels, values)), place in zip(lines.items(), places):
         colour, _, label = _styles[key]
-        # All labels stand right of the last size; a line that ends earlier gets a thin one to its label.
-        end = 3 * sides[-1] ** 2
+        # All labels stand at the right; a line that ends before them gets a thin one to its label.
         axes.annotate(
             label,
             xy=(pixels[-1], values[-1]),
-            xytext=(end * 1.5, math.exp(place)),
+            xytext=(1.04, math.exp(place)),
+            textcoords=axes.get_yaxis_transform(),
             color=colour,
             fontsize=9,
             va="center",
@@ -86,6 +86,6 @@ def write(path, results, title):
     _draw(left, times, "time of value + gradient, ms", sides)
     _draw(right, memory, "peak memory of value + gradient, MiB", sides)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    figure.subplots_adjust(left=0.05, right=0.87, top=0.86, bottom=0.11, wspace=0.5)
+    figure.subplots_adjust(left=0.05, right=0.86, top=0.86, bottom=0.11, wspace=0.6)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
