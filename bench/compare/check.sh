@@ -13,11 +13,11 @@ export SCC_COMPARE_LIBRARY
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 root=$(realpath "$here/../..")
 source "$here/find_python.sh"
-if ! SCC_PYTHON=$(find_python); then
+if ! python=$(find_python); then
   echo "skipped: ${SCC_PYTHON:-python3} has no PyTorch (Debian's python3-torch, or pip install torch)"
   exit 77
 fi
-export SCC_PYTHON
+export SCC_PYTHON=$python
 source "$root/examples/expectations.sh"
 
 program=$here/run.sh

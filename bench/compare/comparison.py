@@ -46,6 +46,10 @@ class Result:
     rows: list
     skipped: list
 
+    @property
+    def is_square_image(self):
+        return self.shape[0] == 1 and self.shape[2] == self.shape[3]
+
     def row(self, key):
         return next((row for row in self.rows if row.key == key), None)
 
@@ -82,10 +86,11 @@ class Comparison:
         if "scc" in dict(self.left_out):
             sys.exit(f"bench/compare: scc itself cannot run: {dict(self.left_out)['scc']}")
         self._stopwatch = timing.Stopwatch(arguments.device, 0.005 if arguments.quick else 0.03)
-        self._deadline = time.monotonic() + arguments.time_limit
+        self._start = time.monotonic()
 
-    def is_late(self):
-        return time.monotonic() > self._deadline
+    def is_late(self, share=1):
+        """Whether that share of the time limit has passed."""
+        return time.monotonic() - self._start > share * self._arguments.time_limit
 
     def measure(self, shape, has_table):
         """A Result; what cannot run or fails is skipped, but for scc."""
@@ -99,6 +104,8 @@ class Comparison:
             try:
                 if self.is_late() and not is_subject:
                     raise methods.CannotRun("no time was left")
+                if getattr(method, "compiles", False) and self.is_late(0.5):
+                    raise methods.CannotRun("too little time was left to compile it")
                 method.bind(x, y)
                 row = Row(method.key, method.label, method.remark, method.estimates_rsmi)
                 if hasattr(method, "result"):
@@ -197,7 +204,7 @@ def describe(arguments, comparison, self_test):
 def write_page(arguments, setup, results):
     name = "compare-" + machine.file_name(setup["device_name"])
     arguments.out.mkdir(parents=True, exist_ok=True)
-    series = [result for result in results if result.shape[0] == 1 and result.shape[2] == result.shape[3]]
+    series = page.series_of(results)
     picture = None
     if len(series) > 1:
         try:
@@ -221,14 +228,14 @@ def run(arguments):
     setup = describe(arguments, comparison, self_test)
     shapes = [(shape, True) for shape in arguments.sizes]
     shapes += [(shape, False) for side in arguments.series if (shape := (1, 3, side, side)) not in arguments.sizes]
-    # Small ones first; whatever ends the run early leaves a page of what was done until then.
-    shapes.sort(key=lambda entry: entry[0][0] * entry[0][2] * entry[0][3])
+    # Tables before the series, small images before large; whatever ends the run early leaves a page of what was done until then.
+    shapes.sort(key=lambda entry: (not entry[1], entry[0][0] * entry[0][2] * entry[0][3]))
     results = []
     with tempfile.TemporaryDirectory() as folder:
         # Compiled code is shared with the processes that measure memory, and with no other run.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
         for k, (shape, has_table) in enumerate(shapes):
-            if comparison.is_late():
+            if k > 0 and comparison.is_late():
                 setup["unfinished"] = "the time limit was reached before " + ", ".join(page.shape_text(left) for left, _ in shapes[k:])
                 break
             print(page.shape_text(shape), flush=True)
@@ -237,8 +244,6 @@ def run(arguments):
             path = write_page(arguments, setup, results)
         else:
             setup["unfinished"] = ""
-    if not results:
-        sys.exit("bench/compare: nothing was measured")
     path = write_page(arguments, setup, results)
     print(f"results: {path}")
 

@@ -66,6 +66,11 @@ def _table_of(result):
         yield "\nNot measured: " + "; ".join(f"{label}: {reason}" for label, reason in result.skipped) + "."
 
 
+def series_of(results):
+    """Those of one square image, the smallest first."""
+    return sorted((result for result in results if result.is_square_image), key=lambda result: result.shape[2])
+
+
 def _series_table(results):
     keys = {row.key: row.label for result in results for row in result.rows}
     yield "| image | " + " | ".join(keys.values()) + " |"
@@ -104,7 +109,7 @@ def write(path, setup, results, verdicts, plot_name):
     for result in results:
         if result.has_table:
             lines += [f"## {shape_text(result.shape)}", "", *_table_of(result), ""]
-    series = [result for result in results if result.shape[0] == 1 and result.shape[2] == result.shape[3]]
+    series = series_of(results)
     if len(series) > 1:
         lines += ["## Over the size of the image", ""]
         if plot_name:

@@ -63,13 +63,12 @@ def _draw(axes, lines, title, sides):
 
 
 def write(path, results, title):
-    """Of results for 1 x 3 x S x S. Raises ImportError where there is no matplotlib."""
+    """Of results for 1 x 3 x S x S, in the order of S. Raises ImportError where there is no matplotlib."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    results = sorted(results, key=lambda result: result.shape[2])
     sides = [result.shape[2] for result in results]
     times, memory = {}, {}
     for result in results:
