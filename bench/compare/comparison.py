@@ -3,6 +3,7 @@
 
 """The run: shape after shape, method after method, then the page."""
 
+import copy
 import dataclasses
 import os
 import shlex
@@ -54,20 +55,29 @@ class Result:
         return next((row for row in self.rows if row.key == key), None)
 
 
-def measure_errors(method, x, y, judged, stopwatch):
-    """(error of rSMI, error of the gradient, seconds) of a bound method."""
-    outcome = []
-    seconds = stopwatch.once(lambda: outcome.append(method.result()))
-    values, gradient = outcome[0]
+def choose_images_at_once(method, stopwatch):
+    """The faster way through a batch, all at once or one after the other; it is the row's remark. The first call of each compiles
+    what is to be compiled."""
+    if len(getattr(method, "choices", [])) < 2:
+        return
+    seconds = {}
+    for count in method.choices:
+        method.take_at_once(count)
+        seconds[count] = timing.after_warm_up(method, "value_and_gradient", stopwatch)
+    method.take_at_once(min(seconds, key=seconds.get))
+
+
+def measure_errors(method, x, y, judged):
+    """(error of rSMI, error of the gradient) of a bound method; of the value and against itself in float64 for what estimates
+    something else."""
+    values, gradient = method.result()
     if method.estimates_rsmi:
         rsmi, dloss_dy = judged
-    elif isinstance(method, methods.Autograd):
-        method.bind(x.double(), y.double())
-        rsmi, dloss_dy = method.result()
-        method.bind(x, y)
     else:
-        return None, None, seconds
-    return (values.cpu().double() - rsmi.cpu().double()).abs().max().item(), exact_scc.relative_error(gradient, dloss_dy), seconds
+        doubled = copy.copy(method)
+        doubled.bind(x.double(), y.double())
+        rsmi, dloss_dy = doubled.result()
+    return (values.cpu().double() - rsmi.cpu().double()).abs().max().item(), exact_scc.relative_error(gradient, dloss_dy)
 
 
 class Comparison:
@@ -108,11 +118,13 @@ class Comparison:
                     raise methods.CannotRun("too little time was left to compile it")
                 method.bind(x, y)
                 row = Row(method.key, method.label, method.remark, method.estimates_rsmi)
+                choose_images_at_once(method, self._stopwatch)
+                row.remark = method.remark
                 if hasattr(method, "result"):
-                    row.rsmi_error, row.gradient_error, seconds = measure_errors(method, x, y, judged, self._stopwatch)
-                else:
-                    seconds = self._stopwatch.once(method.value_and_gradient)
-                expected[method.key] = timing.expected_seconds(method, self._stopwatch, seconds)
+                    row.rsmi_error, row.gradient_error = measure_errors(method, x, y, judged)
+                expected[method.key] = {
+                    mode: timing.after_warm_up(method, mode, self._stopwatch) for mode in timing.MODES
+                }
                 self._measure_memory(method, row, shape)
             except Exception as error:
                 if is_subject:
@@ -134,7 +146,7 @@ class Comparison:
         return result
 
     def _measure_memory(self, method, row, shape):
-        if method.key in ("copy", "launch"):
+        if not hasattr(method, "result"):  # the floors
             return
         if self._arguments.device == "cuda":
             measured = memory.on_gpu(method)
@@ -145,7 +157,7 @@ class Comparison:
                 "threads": self._arguments.threads,
                 "photographs": self._arguments.images,
             }
-            measured = memory.on_cpu(method.key, shape, settings)
+            measured = memory.on_cpu(method, shape, settings)
         row.peak, row.held = measured["peak"], measured["held"]
 
 
@@ -157,8 +169,8 @@ def describe(arguments, comparison, self_test):
         self_test,
         "**published**: the equations of the paper as its released code structures them: flattened images, 81 x M matrices of kernels,"
         " an explicit inverse, autograd ([bench/compare/dense_scc.py](../../bench/compare/dense_scc.py)). **factorised**: the best that"
-        " we could write in PyTorch with the same equations: no 81 x M matrix, Cholesky's method. A batch is one call, unless a row says"
-        " otherwise.",
+        " we could write in PyTorch with the same equations: no 81 x M matrix, Cholesky's method. A batch is one call, or one"
+        " image after the other where that is faster or all do not fit into memory; the row says so.",
         "**MONAI**: GlobalMutualInformationLoss with its default arguments (Gaussian Parzen windows, 23 bins), images mapped onto [0, 1]."
         " It estimates another quantity; its errors are against itself in float64.",
         "**copy**: reads and writes, together, the 8 bytes per pixel that the value must move, the 20 with the gradient.",

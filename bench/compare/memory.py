@@ -34,9 +34,9 @@ def on_gpu(method):
     return {"peak": torch.cuda.max_memory_allocated() - before, "held": None}
 
 
-def on_cpu(key, shape, settings):
-    """The same of a method by name. Raises methods.CannotRun, with the last line of what the process said, where it fails."""
-    argument = json.dumps({"key": key, "shape": shape, **settings})
+def on_cpu(method, shape, settings):
+    """The same. Raises methods.CannotRun, with the last line of what the process said, where it fails."""
+    argument = json.dumps({"key": method.key, "at_once": getattr(method, "at_once", None), "shape": shape, **settings})
     child = subprocess.run([sys.executable, __file__, argument], capture_output=True, text=True, check=False)
     if child.returncode != 0:
         reason = child.stderr.strip().splitlines()[-1:] or [f"exit status {child.returncode}"]
@@ -60,11 +60,13 @@ def _forget_peak():
         return False
 
 
-def _measure(library, method, shape, photographs):
-    x, y = scenes.pairs(shape, photographs)
+def _measure(library, method, job):
+    x, y = scenes.pairs(job["shape"], job["photographs"])
     method.bind(*scenes.pairs((1, 3, 16, 16)))
     method.value_and_gradient()
     method.bind(x, y)
+    if job["at_once"] is not None:
+        method.take_at_once(job["at_once"])
     if getattr(method, "compiles", False):
         method.value_and_gradient()
     if method.key == "scc":
@@ -86,7 +88,7 @@ def main():
     library.use_threads(job["threads"])
     try:
         method = methods.make(job["key"], library, Options(**job["options"]), "cpu")
-        print(json.dumps(_measure(library, method, job["shape"], job["photographs"])))
+        print(json.dumps(_measure(library, method, job)))
     except methods.CannotRun as error:
         sys.exit(str(error))
 

@@ -64,7 +64,6 @@ class Autograd:
         self._formulation, self._sign, self._bytes_per_pixel = formulation, sign, bytes_per_pixel
 
     def bind(self, x, y):
-        """As many images at a time as fit into half of the memory that is available: all, or one."""
         self._x, self._y = x, y.detach().clone().requires_grad_()
         self._function = self._formulation
         if self.compiles:
@@ -76,14 +75,20 @@ class Autograd:
         room = available_memory(x.device.type) // 2
         if needed > room:
             raise CannotRun(f"one image needs about {needed / 2**30:.1f} GiB; half of the free memory is {room / 2**30:.1f}")
-        self._at_once = images if images * needed <= room else 1
-        self.remark = "one image at a time" if self._at_once < images else ""
+        self.choices = [1] if images * needed > room or images == 1 else [images, 1]
+        self.take_at_once(self.choices[0])
+
+    def take_at_once(self, images):
+        """All images in one call of the formulation, or 1 after the other: one of `choices`, those that fit into half of the free
+        memory."""
+        self.at_once = images
+        self.remark = "one image at a time" if images < len(self._x) else ""
 
     def release(self):
         self._x = self._y = self._function = None
 
     def _parts(self):
-        return zip(self._x.split(self._at_once), self._y.split(self._at_once))
+        return zip(self._x.split(self.at_once), self._y.split(self.at_once))
 
     def value(self):
         with torch.no_grad():
@@ -93,7 +98,7 @@ class Autograd:
         self.result()
 
     def result(self):
-        share = self._sign * self._at_once / len(self._x)
+        share = self._sign * self.at_once / len(self._x)
         values, gradients = [], []
         for x, y in self._parts():
             part = self._function(x, y)

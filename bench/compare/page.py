@@ -14,9 +14,11 @@ def time_text(seconds):
 
 
 def number(value):
-    """Three significant digits, never in exponents."""
+    """Three digits or so, never in exponents."""
     if value >= 100:
         return f"{value:.0f}"
+    if value < 0.1:
+        return f"{value:.3f}" if value >= 0.0005 else "< 0.001"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 

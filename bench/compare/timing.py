@@ -99,18 +99,16 @@ def round_count(seconds, budget, most):
     return max(min(3, most), min(most, int(budget / seconds)))
 
 
-def expected_seconds(method, stopwatch, gradient_seconds):
-    """Of a call in each mode, roughly; `gradient_seconds` is the time of a first call with gradient."""
-    expected = {"value": stopwatch.once(method.value), "value_and_gradient": gradient_seconds}
-    for mode, seconds in expected.items():
-        # The first calls are longer, and those that compile much longer; long ones are not worth another.
-        if seconds < 1 or getattr(method, "compiles", False):
-            expected[mode] = min(stopwatch.once(getattr(method, mode)) for _ in range(2))
-    return expected
+def after_warm_up(method, mode, stopwatch):
+    """Seconds of a call of a bound method, roughly. The first calls of short ones are longer, and those that compile much longer."""
+    seconds = stopwatch.once(getattr(method, mode))
+    if seconds < 1 or getattr(method, "compiles", False):
+        seconds = min(stopwatch.once(getattr(method, mode)) for _ in range(2))
+    return seconds
 
 
 def compare(subject, others, expected, stopwatch, budget, most_rounds):
-    """Times bound methods beside the subject; `expected` has their expected_seconds() by key.
+    """Times bound methods beside the subject; `expected` has the seconds of a call, roughly, per key and mode.
 
     Returns, per key and mode, the Spread of the seconds of a call and of the ratio to the subject's, and the busy cores.
     """
