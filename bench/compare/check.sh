@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-# Checks the comparison from the outside, on small images: the page that it writes, that its self tests can fail, and what it
-# refuses. Exit status 77, skipped, where no Python has PyTorch.
+# Checks the comparison from the outside, on small images: the page that it writes, that its self tests can fail, and
+# what it refuses. Exit status 77, skipped, where no Python has PyTorch.
 #   check.sh <path of libscc_compare.so>
 
 set -euo pipefail

@@ -9,7 +9,15 @@ import pathlib
 import re
 import sys
 
-METHODS = ("published", "published_compiled", "factorised", "factorised_compiled", "mutual_information", "copy", "launch")
+METHODS = (
+    "published",
+    "published_compiled",
+    "factorised",
+    "factorised_compiled",
+    "mutual_information",
+    "copy",
+    "launch",
+)
 
 
 def parse_shape(text):
@@ -32,20 +40,32 @@ def parse_positive(kind):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="run.sh", description="Measures scc beside what others run, and writes a page.")
+    parser = argparse.ArgumentParser(
+        prog="run.sh", description="Measures scc beside what others run, and writes a page."
+    )
     add = parser.add_argument
     add("--quick", action="store_true", help="small images and few rounds, to see that all works: seconds")
     add("--sizes", type=parse_shape, nargs="*", metavar="NxCxHxW", help="shapes that get a table of their own")
     add("--series", type=parse_positive(int), nargs="*", metavar="S", help="images 1x3xSxS that the plot has besides")
     add("--device", choices=("cpu", "cuda"), default="cpu")
-    add("--threads", type=parse_positive(int), default=len(os.sched_getaffinity(0)), help="of all methods (default: all cores)")
+    add(
+        "--threads",
+        type=parse_positive(int),
+        default=len(os.sched_getaffinity(0)),
+        help="of all methods (default: all cores)",
+    )
     add("--kernel", choices=("gaussian", "reciprocal_gaussian"), default="gaussian")
     add("--methods", nargs="*", metavar="METHOD", help="these alone, beside scc (default: all)")
     add("--images", metavar="FOLDER", help="photographs to take instead of the made-up scene")
     add("--budget", type=parse_positive(float), help="seconds of measurement per pair of methods and shape")
     add("--repetitions", type=parse_positive(int), help="rounds of a pair, at most")
     add("--time-limit", type=parse_positive(float), default=1e6, help="seconds after which nothing more is begun")
-    add("--out", type=pathlib.Path, default=pathlib.Path("docs/results"), help="folder of the page (default: docs/results)")
+    add(
+        "--out",
+        type=pathlib.Path,
+        default=pathlib.Path("docs/results"),
+        help="folder of the page (default: docs/results)",
+    )
     add("--library", required=True, help=argparse.SUPPRESS)  # run.sh gives it
     arguments = parser.parse_args()
 
@@ -71,8 +91,8 @@ def main():
         import torch
     except ImportError:
         sys.exit(
-            "bench/compare: this Python has no PyTorch: install Debian's python3-torch and python3-matplotlib, or in a virtual"
-            " environment: pip install torch monai matplotlib"
+            "bench/compare: this Python has no PyTorch: install Debian's python3-torch and python3-matplotlib, or in"
+            " a virtual environment: pip install torch monai matplotlib"
         )
     if arguments.device == "cuda" and not torch.cuda.is_available():
         sys.exit("bench/compare: --device cuda: PyTorch finds no CUDA device")

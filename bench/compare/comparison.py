@@ -56,8 +56,8 @@ class Result:
 
 
 def choose_images_at_once(method, stopwatch):
-    """The faster way through a batch, all at once or one after the other; it is the row's remark. The first call of each compiles
-    what is to be compiled."""
+    """The faster way through a batch, all at once or one after the other; it is the row's remark. The first call of
+    each compiles what is to be compiled."""
     if len(getattr(method, "choices", [])) < 2:
         return
     seconds = {}
@@ -68,8 +68,8 @@ def choose_images_at_once(method, stopwatch):
 
 
 def measure_errors(method, x, y, judged):
-    """(error of rSMI, error of the gradient) of a bound method; of the value and against itself in float64 for what estimates
-    something else."""
+    """(error of rSMI, error of the gradient) of a bound method; of the value and against itself in float64 for what
+    estimates something else."""
     values, gradient = method.result()
     if method.estimates_rsmi:
         rsmi, dloss_dy = judged
@@ -77,7 +77,11 @@ def measure_errors(method, x, y, judged):
         doubled = copy.copy(method)
         doubled.bind(x.double(), y.double())
         rsmi, dloss_dy = doubled.result()
-    return (values.cpu().double() - rsmi.cpu().double()).abs().max().item(), exact_scc.relative_error(gradient, dloss_dy)
+        # It may have taken the images in other parts, each with a number of its own.
+        values, rsmi = values.mean(), rsmi.mean()
+    return (values.cpu().double() - rsmi.cpu().double()).abs().max().item(), exact_scc.relative_error(
+        gradient, dloss_dy
+    )
 
 
 class Comparison:
@@ -138,7 +142,9 @@ class Comparison:
             result.rows.append(row)
             seconds = page.time_text(expected[method.key]["value_and_gradient"])
             print(f"  {method.label}: {seconds}, {page.memory_text(row.peak)}", flush=True)
-        timings = timing.compare(bound[0], bound[1:], expected, self._stopwatch, arguments.budget, arguments.repetitions)
+        timings = timing.compare(
+            bound[0], bound[1:], expected, self._stopwatch, arguments.budget, arguments.repetitions
+        )
         for row in result.rows:
             row.timings = {mode: timings[row.key, mode] for mode in timing.MODES}
         for method in bound:
@@ -167,33 +173,40 @@ def describe(arguments, comparison, self_test):
     on_cpu = arguments.device == "cpu"
     notes = [
         self_test,
-        "**published**: the equations of the paper as its released code structures them: flattened images, 81 x M matrices of kernels,"
-        " an explicit inverse, autograd ([bench/compare/dense_scc.py](../../bench/compare/dense_scc.py)). **factorised**: the best that"
-        " we could write in PyTorch with the same equations: no 81 x M matrix, Cholesky's method. A batch is one call, or one"
+        "**published**: the equations of the paper as its released code structures them: flattened images, 81 x M"
+        " matrices of kernels, an explicit inverse, autograd"
+        " ([bench/compare/dense_scc.py](../../bench/compare/dense_scc.py)). **factorised**: the best that we could"
+        " write in PyTorch with the same equations: no 81 x M matrix, Cholesky's method. A batch is one call, or one"
         " image after the other where that is faster or all do not fit into memory; the row says so.",
-        "**MONAI**: GlobalMutualInformationLoss with its default arguments (Gaussian Parzen windows, 23 bins), images mapped onto [0, 1]."
-        " It estimates another quantity; its errors are against itself in float64.",
-        "**copy**: reads and writes, together, the 8 bytes per pixel that the value must move, the 20 with the gradient.",
-        "Pairs: scc, other, then other, scc, and so on, in rounds; `times scc's` is formed in each round. Medians, in brackets the"
-        " quartiles, of n rounds; scc's own row is of all its rounds. Images stay in the caches where they fit.",
-        "Errors: float32 against the definition in float64 ([bench/compare/exact_scc.py](../../bench/compare/exact_scc.py)); of rSMI"
-        " absolute, the worst image; of the gradient relative, in the Euclidean norm.",
+        "**MONAI**: GlobalMutualInformationLoss with its default arguments (Gaussian Parzen windows, 23 bins),"
+        " images mapped onto [0, 1]. It estimates another quantity; its errors are against itself in float64.",
+        "**copy**: reads and writes, together, the 8 bytes per pixel that the value must move, the 20 with the"
+        " gradient.",
+        "Pairs: scc, other, then other, scc, and so on, in rounds; `times scc's` is formed in each round. Medians,"
+        " in brackets the quartiles, of n rounds; scc's own row is of all its rounds. Images stay in the caches"
+        " where they fit.",
+        "Errors: float32 against the definition in float64"
+        " ([bench/compare/exact_scc.py](../../bench/compare/exact_scc.py)); of rSMI absolute, the worst image; of"
+        " the gradient relative, in the Euclidean norm.",
     ]
     if on_cpu:
-        shared = "one OpenMP runtime serves both" if len(runtimes) == 1 else f"{len(runtimes)} OpenMP runtimes are loaded"
+        shared = (
+            "one OpenMP runtime serves both" if len(runtimes) == 1 else f"{len(runtimes)} OpenMP runtimes are loaded"
+        )
         notes += [
-            f"A sample is the mean of a burst of calls, {timing.Stopwatch.pause * 1000:.0f} ms after the previous one, so that idle"
-            " threads of other methods have gone to sleep, and after one call that wakes its own. PyTorch was told to use"
-            f" {arguments.threads} threads and has {torch.get_num_threads()}, scc gets {comparison.library.threads()}; {shared}. Busy cores:"
-            " processor time over wall time.",
-            "Peak memory: of one call with gradient in a fresh process, above what is resident before it, without the images and the"
-            " gradient; the kernel counts resident memory in steps of about 0.1 MiB per processor.",
+            f"A sample is the mean of a burst of calls, {timing.Stopwatch.pause * 1000:.0f} ms after the previous"
+            " one, so that idle threads of other methods have gone to sleep, and after one call that wakes its own."
+            f" PyTorch was told to use {arguments.threads} threads and has {torch.get_num_threads()}, scc gets"
+            f" {comparison.library.threads()}; {shared}. Busy cores: processor time over wall time.",
+            "Peak memory: of one call with gradient in a fresh process, above what is resident before it, without"
+            " the images and the gradient. The system's count of resident memory may lag by 0.1 MiB per processor.",
         ]
     else:
         notes += [
-            "A sample is the time between two events around a burst of calls on one stream. float32 matrices are multiplied at"
-            f" PyTorch's precision '{torch.get_float32_matmul_precision()}'.",
-            "Peak memory: of PyTorch's allocator, which also gives scc its workspace, above what is allocated before the call.",
+            "A sample is the time between two events around a burst of calls on one stream. float32 matrices are"
+            f" multiplied at PyTorch's precision '{torch.get_float32_matmul_precision()}'.",
+            "Peak memory: of PyTorch's allocator, which also gives scc its workspace, above what is allocated before"
+            " the call.",
         ]
     notes += [f"Left out: {key}: {reason}." for key, reason in comparison.left_out]
     options = comparison.options
@@ -204,10 +217,12 @@ def describe(arguments, comparison, self_test):
         "versions": machine.versions(),
         "commit": machine.commit(),
         "load": f"{os.getloadavg()[0]:.1f}",
-        "options": f"{options.kernel}, sigma {options.bandwidth:g}, {options.centers_per_axis} x {options.centers_per_axis} kernels,"
-        f" beta {options.beta:g}, lambda {options.ridge:g}, tolerance {options.tolerance:g}",
+        "options": f"{options.kernel}, sigma {options.bandwidth:g}, {options.centers_per_axis} x"
+        f" {options.centers_per_axis} kernels, beta {options.beta:g}, lambda {options.ridge:g}, tolerance {options.tolerance:g}",
         "images": "photographs" if arguments.images else "the made-up scene of bench/compare/scenes.py",
-        "command": shlex.join(["bash", "bench/compare/run.sh", *[a for a in sys.argv[1:] if a not in ("--library", arguments.library)]]),
+        "command": shlex.join(
+            ["bash", "bench/compare/run.sh", *[a for a in sys.argv[1:] if a not in ("--library", arguments.library)]]
+        ),
         "notes": notes,
         "unfinished": "",
     }
@@ -220,7 +235,9 @@ def write_page(arguments, setup, results):
     picture = None
     if len(series) > 1:
         try:
-            plot.write(arguments.out / f"{name}.png", series, f"scc on {setup['device_name']}, threads: {setup['threads']}")
+            plot.write(
+                arguments.out / f"{name}.png", series, f"scc on {setup['device_name']}, threads: {setup['threads']}"
+            )
             picture = f"{name}.png"
         except ImportError as error:
             print(f"bench/compare: no plot, as matplotlib cannot be imported ({error}); install python3-matplotlib")
@@ -240,7 +257,7 @@ def run(arguments):
     setup = describe(arguments, comparison, self_test)
     shapes = [(shape, True) for shape in arguments.sizes]
     shapes += [(shape, False) for side in arguments.series if (shape := (1, 3, side, side)) not in arguments.sizes]
-    # Tables before the series, small images before large; whatever ends the run early leaves a page of what was done until then.
+    # Tables before the series, small images before large; what ends the run early leaves a page of what was done.
     shapes.sort(key=lambda entry: (not entry[1], entry[0][0] * entry[0][2] * entry[0][3]))
     results = []
     with tempfile.TemporaryDirectory() as folder:
@@ -248,7 +265,9 @@ def run(arguments):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
         for k, (shape, has_table) in enumerate(shapes):
             if k > 0 and comparison.is_late():
-                setup["unfinished"] = "the time limit was reached before " + ", ".join(page.shape_text(left) for left, _ in shapes[k:])
+                setup["unfinished"] = "the time limit was reached before " + ", ".join(
+                    page.shape_text(left) for left, _ in shapes[k:]
+                )
                 break
             print(page.shape_text(shape), flush=True)
             results.append(comparison.measure(shape, has_table))
@@ -258,4 +277,3 @@ def run(arguments):
             setup["unfinished"] = ""
     path = write_page(arguments, setup, results)
     print(f"results: {path}")
-

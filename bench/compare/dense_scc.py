@@ -38,12 +38,12 @@ def published(x, y, options):
 def factorised(x, y, options):
     """The same numbers with as little per pixel as a few lines of PyTorch allow.
 
-    The kernels are products, so 9 functions of each image give h. With equally spaced centres and m = (mu_p + mu_p') / 2,
+    The kernels are products, so 9 functions of each image give h. With equally spaced centres, m = (mu_p + mu_p') / 2,
 
         k(u - mu_p) k(u - mu_p') = k(u - m)^2 k((mu_p - mu_p') / 2)^2,
 
-    so their second moments, the joint ones too, need 17 functions of each image: one at each of the different m. The system
-    is solved by Cholesky's method.
+    so their second moments, the joint ones too, need 17 functions of each image: one at each of the different m. The
+    system is solved by Cholesky's method.
     """
     images, pixels = x.shape[0], x[0].numel()
     mu = _centers(options, x)

@@ -3,9 +3,10 @@
 
 """The judge: rSMI and its gradient from the definition, in float64, with memory that does not grow with the image.
 
-Independent of the library and of dense_scc.py. rSMI depends on the pixels only through sums over them, so it takes two passes
-over blocks of pixels. The first adds up the sums, without a graph. They become the leaves of rSMI, which autograd
-differentiates. The second builds each block's share of the sums again, with a graph, and passes the derivatives on to the pixels.
+Independent of the library and of dense_scc.py. rSMI depends on the pixels only through sums over them, so it takes two
+passes over blocks of pixels. The first adds up the sums, without a graph. They become the leaves of rSMI, which
+autograd differentiates. The second builds each block's share of the sums again, with a graph, and passes the derivatives on to
+the pixels.
 """
 
 import torch
@@ -44,7 +45,7 @@ def _rsmi(sums, pixels, options):
 
 
 def rsmi_and_gradient(x, y, options):
-    """rSMI of each image, [images], and dloss/dy of loss = -mean rSMI, in float64. The values of the pixels are taken as they are."""
+    """rSMI of each image, [images], and dloss/dy of loss = -mean rSMI, in float64, of the pixels as they are."""
     all_rsmi = []
     gradient = torch.empty(y.shape, dtype=torch.float64, device=y.device)
     for image in range(x.shape[0]):

@@ -74,13 +74,15 @@ class Autograd:
         needed = pixels * self._bytes_per_pixel * x.element_size() // 4
         room = available_memory(x.device.type) // 2
         if needed > room:
-            raise CannotRun(f"one image needs about {needed / 2**30:.1f} GiB; half of the free memory is {room / 2**30:.1f}")
+            raise CannotRun(
+                f"one image needs about {needed / 2**30:.1f} GiB; half of the free memory is {room / 2**30:.1f}"
+            )
         self.choices = [1] if images * needed > room or images == 1 else [images, 1]
         self.take_at_once(self.choices[0])
 
     def take_at_once(self, images):
-        """All images in one call of the formulation, or 1 after the other: one of `choices`, those that fit into half of the free
-        memory."""
+        """All images in one call of the formulation, or 1 after the other: one of `choices`, those that fit into half
+        of the free memory."""
         self.at_once = images
         self.remark = "one image at a time" if images < len(self._x) else ""
 
@@ -108,8 +110,8 @@ class Autograd:
 
 
 class Copy:
-    """The floor: a copy that reads and writes, together, as many bytes as the passes over the pixels must: 8 per pixel for the
-    value (x and y are read), 20 with the gradient (x and y are read again, dloss/dy is written)."""
+    """The floor: a copy that reads and writes, together, as many bytes as the passes over the pixels must: 8 per pixel
+    for the value (x and y are read), 20 with the gradient (x and y are read again, dloss/dy is written)."""
 
     key = "copy"
     label = "floor: a copy of as many bytes"
@@ -159,7 +161,7 @@ def _mutual_information():
 
 def make(key, library, options, device):
     """The method of that name; raises CannotRun where it has no place on this machine."""
-    # Bytes per pixel are measured peaks of value and gradient (column "peak memory" over the number of pixels), rounded up.
+    # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
     dense = {
         "published": ("published formulation (PyTorch, eager)", dense_scc.published, 3500),
         "factorised": ("factorised (PyTorch, eager)", dense_scc.factorised, 1200),
@@ -186,4 +188,3 @@ def make(key, library, options, device):
         label = label.replace("eager", "torch.compile")
     formulation = functools.partial(formulation, options=options)
     return Autograd(key, label, formulation, -1, bytes_per_pixel, compiles=bool(suffix))
-

@@ -46,7 +46,10 @@ def _ratio_text(row, mode):
 
 
 def _table_of(result):
-    yield "| method | value | times scc's | value + gradient | times scc's | n | busy cores | peak memory | error of rSMI | error of gradient |"
+    yield (
+        "| method | value | times scc's | value + gradient | times scc's | n | busy cores | peak memory |"
+        " error of rSMI | error of gradient |"
+    )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in result.rows:
         value, gradient = (row.timings[mode]["seconds"] for mode in LABELS_OF_MODES)
@@ -58,7 +61,11 @@ def _table_of(result):
             _spread_text(gradient, time_text),
             _ratio_text(row, "value_and_gradient"),
             str(gradient.count),
-            number(row.timings["value_and_gradient"]["busy_cores"]) if row.timings["value_and_gradient"]["busy_cores"] else "-",
+            (
+                number(row.timings["value_and_gradient"]["busy_cores"])
+                if row.timings["value_and_gradient"]["busy_cores"]
+                else "-"
+            ),
             memory_text(row.peak),
             error_text(row.rsmi_error) + own,
             error_text(row.gradient_error) + own,
@@ -94,8 +101,9 @@ def write(path, setup, results, verdicts, plot_name):
     lines = [
         f"# scc beside what others run, on {setup['device_name']}",
         "",
-        f"{setup['cores']} cores, threads used: {setup['threads']}; {setup['versions']}; commit {setup['commit']}; load average"
-        f" {setup['load']} at the start. Options: {setup['options']}. Images: {setup['images']}. Written by",
+        f"{setup['cores']} cores, threads used: {setup['threads']}; {setup['versions']}; commit {setup['commit']};"
+        f" load average {setup['load']} at the start. Options: {setup['options']}. Images: {setup['images']}."
+        " Written by",
         "",
         "```sh",
         setup["command"],
@@ -106,7 +114,10 @@ def write(path, setup, results, verdicts, plot_name):
         lines += [f"**Not finished: {setup['unfinished']}.**", ""]
     if verdicts:
         lines += ["## Targets", "", "| target | measured | |", "|---|---|---|"]
-        lines += [f"| {target} | {measured} | {'reached' if is_reached else '**missed**'} |" for target, measured, is_reached in verdicts]
+        lines += [
+            f"| {target} | {measured} | {'reached' if is_reached else '**missed**'} |"
+            for target, measured, is_reached in verdicts
+        ]
         lines.append("")
     for result in results:
         if result.has_table:

@@ -32,7 +32,15 @@ def _draw(axes, lines, title, sides):
     for key, (pixels, values) in lines.items():
         colour, marker, _ = _styles[key]
         dashes = "--" if not marker else "-"
-        axes.plot(pixels, values, dashes, color=colour, marker=marker or None, markersize=5, linewidth=2 if key == "scc" else 1.3)
+        axes.plot(
+            pixels,
+            values,
+            dashes,
+            color=colour,
+            marker=marker or None,
+            markersize=5,
+            linewidth=2 if key == "scc" else 1.3,
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(title, loc="left", fontsize=11)
@@ -74,7 +82,10 @@ def write(path, results, title):
     for result in results:
         for row in result.rows:
             pixels = 3 * result.shape[2] ** 2
-            for lines, value in ((times, row.timings["value_and_gradient"]["seconds"].median * 1000), (memory, row.peak)):
+            for lines, value in (
+                (times, row.timings["value_and_gradient"]["seconds"].median * 1000),
+                (memory, row.peak),
+            ):
                 # What is below a page of memory cannot be told from nothing, and has no place on a logarithmic axis.
                 if value is None or (lines is memory and value < 4096):
                     continue

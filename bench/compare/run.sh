@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-# Builds what compare.py needs of the library and runs it. SCC_PYTHON names the Python to take; SCC_COMPARE_LIBRARY a library
-# that is built already. Exit status 77: there is no PyTorch.
+# Builds what compare.py needs of the library and runs it. SCC_PYTHON names the Python to take; SCC_COMPARE_LIBRARY a
+# library that is built already. Exit status 77: there is no PyTorch.
 #   run.sh [--quick] [--device cuda] [--out FOLDER] ...      run.sh --help lists all
 set -euo pipefail
 
@@ -12,8 +12,8 @@ root=$(cd "$here/../.." && pwd)
 source "$here/find_python.sh"
 
 if ! python=$(find_python); then
-  echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and python3-matplotlib, or" \
-    "'pip install torch monai matplotlib' in a virtual environment, and set SCC_PYTHON to its bin/python" >&2
+  echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and" \
+    "python3-matplotlib, or 'pip install torch monai matplotlib' in a virtual environment whose bin/python SCC_PYTHON names" >&2
   exit 77
 fi
 for argument in "$@"; do
@@ -37,7 +37,7 @@ if [[ -z $library ]]; then
     cmake --build "$build" --parallel "$(nproc)" --target scc_compare
   } > "$build/build.log" 2>&1; then
     cat "$build/build.log" >&2
-    echo "bench/compare/run.sh: scc_compare could not be built; it needs CMake, g++ and Eigen (cmake g++ libeigen3-dev)" >&2
+    echo "bench/compare/run.sh: scc_compare could not be built (it needs cmake, g++ and libeigen3-dev)" >&2
     exit 1
   fi
   library=$build/bench/compare/libscc_compare.so

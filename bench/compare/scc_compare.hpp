@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What the two parts of the shared library have in common: it is called from Python, through ctypes. Every function that can
-/// fail returns null, or a message that stays valid until the same thread's next call.
+/// What the two parts of the shared library have in common: it is called from Python, through ctypes. Every function
+/// that can fail returns null, or a message that stays valid until the same thread's next call.
 
 #pragma once
 

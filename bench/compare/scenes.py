@@ -15,7 +15,7 @@ def _wave(size, frequency, phase):
 
 
 def _image(height, width, seed):
-    """Waves of all directions whose amplitude falls like 1 / frequency, in colours that mostly agree, as in bench/scene.hpp."""
+    """Waves of all directions, of amplitudes like 1 / frequency, in similar colours: as in bench/scene.hpp."""
     random = numpy.random.RandomState(seed)  # its numbers are the same in every version of NumPy
     image = numpy.zeros((3, height, width))
     for _ in range(32):

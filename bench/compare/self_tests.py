@@ -35,7 +35,13 @@ def read_golden(name):
         ridge=float(rows["lambda"][0]),
         **{key: float(rows[key][0]) for key in ("bandwidth", "center_min", "center_max", "beta")},
     )
-    return options, tensor("x").reshape(shape), tensor("y").reshape(shape), tensor("rsmi"), tensor("grad_y").reshape(shape)
+    return (
+        options,
+        tensor("x").reshape(shape),
+        tensor("y").reshape(shape),
+        tensor("rsmi"),
+        tensor("grad_y").reshape(shape),
+    )
 
 
 def by_autograd(formulation, x, y, options):
@@ -77,6 +83,7 @@ def run(library):
         judged = exact_scc.rsmi_and_gradient(x, y, options)
         _require(f"the library, {kernel}", loss.rsmi(), gradient, *judged, 1e-6, 1e-4)
     return (
-        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the judge, in float64, agree with the"
-        " released code within 1e-9, in rSMI and in the gradient; the library agrees with the judge on a small scene."
+        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the judge, in float64,"
+        " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the judge"
+        " on a small scene."
     )

@@ -26,10 +26,14 @@ def _on_cpu(results):
     yield from _times(results, shape, "published", 1000)
     yield from _times(results, shape, "mutual_information", 100)
     if scc is not None and scc.peak is not None:
-        measured = page.memory_text(scc.peak) + (f", of which {page.memory_text(scc.held)} stay in the workspace" if scc.held else "")
+        measured = page.memory_text(scc.peak) + (
+            f", of which {page.memory_text(scc.held)} stay in the workspace" if scc.held else ""
+        )
         yield f"{page.shape_text(shape)}: extra memory under 1 MB", measured, scc.peak < 1e6
     if published is not None and published.peak is not None:
-        yield f"{page.shape_text(shape)}: the published formulation takes hundreds", page.memory_text(published.peak), published.peak >= 1e8
+        yield f"{page.shape_text(shape)}: the published formulation takes hundreds", page.memory_text(
+            published.peak
+        ), published.peak >= 1e8
     yield from _errors(scc, published, shape)
 
 
@@ -40,8 +44,14 @@ def _errors(scc, published, shape):
         ("rSMI", scc.rsmi_error, published.rsmi_error),
         ("the gradient", scc.gradient_error, published.gradient_error),
     ):
-        target = f"{page.shape_text(shape)}: error of {what} at least 100 times smaller than the published formulation's"
-        measured = f"{page.error_text(ours)} and {page.error_text(theirs)}: {page.number(theirs / ours)} times" if ours else "0"
+        target = (
+            f"{page.shape_text(shape)}: error of {what} at least 100 times smaller than the published formulation's"
+        )
+        measured = (
+            f"{page.error_text(ours)} and {page.error_text(theirs)}: {page.number(theirs / ours)} times"
+            if ours
+            else "0"
+        )
         yield target, measured, theirs >= 100 * ours
 
 
@@ -51,7 +61,8 @@ def _on_gpu(results):
     copy = _row(results, batch, "copy")
     if copy is not None:
         over_copy = 1 / copy.timings["value_and_gradient"]["ratio"].median
-        yield f"{page.shape_text(batch)}: value + gradient within 2 times a copy of the same bytes", f"{page.number(over_copy)} times", over_copy <= 2
+        target = f"{page.shape_text(batch)}: value + gradient within 2 times a copy of the same bytes"
+        yield target, f"{page.number(over_copy)} times", over_copy <= 2
     scc = _row(results, one, "scc")
     if scc is not None:
         seconds = scc.timings["value_and_gradient"]["seconds"].median

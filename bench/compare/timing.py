@@ -20,8 +20,8 @@ class Sample:
 
 
 class Stopwatch:
-    """Times bursts of calls. On the CPU a pause lets threads that still spin go to sleep, then a call that does not count wakes
-    those that are needed. On a GPU the time between two events is taken."""
+    """Times bursts of calls. On the CPU a pause lets threads that still spin go to sleep, then a call that does not
+    count wakes those that are needed. On a GPU the time between two events is taken."""
 
     pause = 0.02
 
@@ -100,7 +100,8 @@ def round_count(seconds, budget, most):
 
 
 def after_warm_up(method, mode, stopwatch):
-    """Seconds of a call of a bound method, roughly. The first calls of short ones are longer, and those that compile much longer."""
+    """Seconds of a call of a bound method, roughly. The first calls of short ones are longer, of those that compile
+    much longer."""
     seconds = stopwatch.once(getattr(method, mode))
     if seconds < 1 or getattr(method, "compiles", False):
         seconds = min(stopwatch.once(getattr(method, mode)) for _ in range(2))
@@ -110,7 +111,7 @@ def after_warm_up(method, mode, stopwatch):
 def compare(subject, others, expected, stopwatch, budget, most_rounds):
     """Times bound methods beside the subject; `expected` has the seconds of a call, roughly, per key and mode.
 
-    Returns, per key and mode, the Spread of the seconds of a call and of the ratio to the subject's, and the busy cores.
+    Returns, per key and mode, the Spread of the seconds of a call and of the ratio to the subject's, and busy cores.
     """
     rounds = {
         other.key: round_count(
@@ -133,7 +134,9 @@ def compare(subject, others, expected, stopwatch, budget, most_rounds):
             if k >= rounds[other.key]:
                 continue
             for mode in MODES if k % 2 == 0 else reversed(MODES):
-                seconds = {method.key: take(method, mode) for method in ([subject, other] if k % 2 == 0 else [other, subject])}
+                seconds = {
+                    method.key: take(method, mode) for method in ([subject, other] if k % 2 == 0 else [other, subject])
+                }
                 ratios[other.key, mode].append(seconds[other.key] / seconds[subject.key])
     return {
         key: {
