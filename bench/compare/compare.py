@@ -45,7 +45,7 @@ def parse_arguments():
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="small images and few rounds, to see that all works: seconds")
-    add("--sizes", type=parse_shape, nargs="*", metavar="NxCxHxW", help="shapes that get a table of their own")
+    add("--sizes", type=parse_shape, nargs="+", metavar="NxCxHxW", help="shapes that get a table of their own")
     add("--series", type=parse_positive(int), nargs="*", metavar="S", help="images 1x3xSxS that the plot has besides")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add(
@@ -55,7 +55,7 @@ def parse_arguments():
         help="of all methods (default: all cores)",
     )
     add("--kernel", choices=("gaussian", "reciprocal_gaussian"), default="gaussian")
-    add("--methods", nargs="*", metavar="METHOD", help="these alone, beside scc (default: all)")
+    add("--methods", nargs="+", metavar="METHOD", help="these alone, beside scc (default: all)")
     add("--images", metavar="FOLDER", help="photographs to take instead of the made-up scene")
     add("--budget", type=parse_positive(float), help="seconds of measurement per pair of methods and shape")
     add("--repetitions", type=parse_positive(int), help="rounds of a pair, at most")

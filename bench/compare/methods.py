@@ -163,8 +163,8 @@ def make(key, library, options, device):
     """The method of that name; raises CannotRun where it has no place on this machine."""
     # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
     dense = {
-        "published": ("published formulation (PyTorch, eager)", dense_scc.published, 3500),
-        "factorised": ("factorised (PyTorch, eager)", dense_scc.factorised, 1200),
+        "published": ("published formulation (PyTorch, eager)", dense_scc.published, 2600),
+        "factorised": ("factorised (PyTorch, eager)", dense_scc.factorised, 600),
     }
     if key == "scc":
         return Scc(library, options, device)
@@ -179,7 +179,7 @@ def make(key, library, options, device):
                 formulation = _mutual_information()
         except Exception as error:  # an unfit PyTorch makes MONAI's import fail in many ways
             raise CannotRun(f"MONAI cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
-        return Autograd(key, "MONAI GlobalMutualInformationLoss", formulation, 1, 1500, estimates_rsmi=False)
+        return Autograd(key, "MONAI GlobalMutualInformationLoss", formulation, 1, 1100, estimates_rsmi=False)
     base, suffix, _ = key.partition("_compiled")
     label, formulation, bytes_per_pixel = dense[base]
     if suffix:

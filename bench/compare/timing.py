@@ -129,6 +129,9 @@ def compare(subject, others, expected, stopwatch, budget, most_rounds):
         samples[method.key, mode].append(sample)
         return sample.seconds
 
+    if not others:
+        for mode in MODES * 3:
+            take(subject, mode)
     for k in range(max(rounds.values(), default=0)):
         for other in others if k % 2 == 0 else reversed(others):
             if k >= rounds[other.key]:
