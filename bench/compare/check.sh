@@ -20,6 +20,7 @@ fi
 export SCC_PYTHON=$python
 source "$root/examples/expectations.sh"
 
+mkdir out
 program=$here/run.sh
 run --quick --threads 1 --out out
 expect 'the quick run succeeds' test "$status" -eq 0

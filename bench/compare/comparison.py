@@ -55,22 +55,34 @@ class Result:
         return next((row for row in self.rows if row.key == key), None)
 
 
-def choose_images_at_once(method, stopwatch):
-    """The faster way through a batch, all at once or one after the other; it is the row's remark. The first call of
-    each compiles what is to be compiled."""
-    if len(getattr(method, "choices", [])) < 2:
-        return
-    seconds = {}
-    for count in method.choices:
-        method.take_at_once(count)
-        seconds[count] = timing.after_warm_up(method, "value_and_gradient", stopwatch)
-    method.take_at_once(min(seconds, key=seconds.get))
+def first_calls(method, stopwatch, long):
+    """What a bound method computes, and the seconds of a call in each mode, roughly.
+
+    After this it has compiled what it compiles, and takes the faster way through a batch: all at once, or image by
+    image. Calls of more than `long` seconds are not made twice.
+    """
+    outcome, seconds = stopwatch.once(method.result)
+    if method.compiles:
+        _, seconds = stopwatch.once(method.value_and_gradient)
+    if len(method.choices) > 1 and seconds <= long:
+        by_count = {}
+        for count in method.choices:
+            method.take_at_once(count)
+            by_count[count] = timing.after_warm_up(method, "value_and_gradient", stopwatch)
+        fastest = min(by_count, key=by_count.get)
+        method.take_at_once(fastest)
+        outcome, seconds = stopwatch.once(method.result)
+    if seconds <= 1:
+        seconds = timing.after_warm_up(method, "value_and_gradient", stopwatch)
+    needs_no_call = seconds > long and not method.compiles
+    value_seconds = seconds / 2 if needs_no_call else timing.after_warm_up(method, "value", stopwatch)
+    return outcome, {"value": value_seconds, "value_and_gradient": seconds}
 
 
-def measure_errors(method, x, y, judged):
-    """(error of rSMI, error of the gradient) of a bound method; of the value and against itself in float64 for what
+def errors_of(method, outcome, x, y, judged):
+    """Of what a method computed: (of rSMI, of the gradient); of the value and against itself in float64, for what
     estimates something else."""
-    values, gradient = method.result()
+    values, gradient = outcome
     if method.estimates_rsmi:
         rsmi, dloss_dy = judged
     else:
@@ -79,9 +91,8 @@ def measure_errors(method, x, y, judged):
         rsmi, dloss_dy = doubled.result()
         # It may have taken the images in other parts, each with a number of its own.
         values, rsmi = values.mean(), rsmi.mean()
-    return (values.cpu().double() - rsmi.cpu().double()).abs().max().item(), exact_scc.relative_error(
-        gradient, dloss_dy
-    )
+    rsmi_error = (values.cpu().double() - rsmi.cpu().double()).abs().max().item()
+    return rsmi_error, exact_scc.relative_error(gradient, dloss_dy)
 
 
 class Comparison:
@@ -118,17 +129,14 @@ class Comparison:
             try:
                 if self.is_late() and not is_subject:
                     raise methods.CannotRun("no time was left")
-                if getattr(method, "compiles", False) and self.is_late(0.5):
+                if method.compiles and self.is_late(0.5):
                     raise methods.CannotRun("too little time was left to compile it")
                 method.bind(x, y)
                 row = Row(method.key, method.label, method.remark, method.estimates_rsmi)
-                choose_images_at_once(method, self._stopwatch)
+                outcome, expected[method.key] = first_calls(method, self._stopwatch, arguments.budget)
                 row.remark = method.remark
-                if hasattr(method, "result"):
-                    row.rsmi_error, row.gradient_error = measure_errors(method, x, y, judged)
-                expected[method.key] = {
-                    mode: timing.after_warm_up(method, mode, self._stopwatch) for mode in timing.MODES
-                }
+                if outcome is not None:
+                    row.rsmi_error, row.gradient_error = errors_of(method, outcome, x, y, judged)
                 self._measure_memory(method, row, shape)
             except Exception as error:
                 if is_subject:
@@ -152,7 +160,7 @@ class Comparison:
         return result
 
     def _measure_memory(self, method, row, shape):
-        if not hasattr(method, "result"):  # the floors
+        if method.is_floor:
             return
         if self._arguments.device == "cuda":
             measured = memory.on_gpu(method)
@@ -218,7 +226,8 @@ def describe(arguments, comparison, self_test):
         "commit": machine.commit(),
         "load": f"{os.getloadavg()[0]:.1f}",
         "options": f"{options.kernel}, sigma {options.bandwidth:g}, {options.centers_per_axis} x"
-        f" {options.centers_per_axis} kernels, beta {options.beta:g}, lambda {options.ridge:g}, tolerance {options.tolerance:g}",
+        f" {options.centers_per_axis} kernels, beta {options.beta:g}, lambda {options.ridge:g},"
+        f" tolerance {options.tolerance:g}",
         "images": "photographs" if arguments.images else "the made-up scene of bench/compare/scenes.py",
         "command": shlex.join(
             ["bash", "bench/compare/run.sh", *[a for a in sys.argv[1:] if a not in ("--library", arguments.library)]]

@@ -5,8 +5,8 @@
 
 Independent of the library and of dense_scc.py. rSMI depends on the pixels only through sums over them, so it takes two
 passes over blocks of pixels. The first adds up the sums, without a graph. They become the leaves of rSMI, which
-autograd differentiates. The second builds each block's share of the sums again, with a graph, and passes the derivatives on to
-the pixels.
+autograd differentiates. The second builds each block's share of the sums again, with a graph, and passes the derivatives
+on to the pixels.
 """
 
 import torch

@@ -67,7 +67,7 @@ def _measure(library, method, job):
     method.bind(x, y)
     if job["at_once"] is not None:
         method.take_at_once(job["at_once"])
-    if getattr(method, "compiles", False):
+    if method.compiles:
         method.value_and_gradient()
     if method.key == "scc":
         method.release()

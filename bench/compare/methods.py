@@ -28,11 +28,30 @@ def available_memory(device):
     raise OSError("/proc/meminfo does not say how much memory is available")
 
 
-class Scc:
+class Method:
+    """What all have, unless they say otherwise."""
+
+    estimates_rsmi = False
+    compiles = False
+    is_floor = False
+    remark = ""
+    choices = ()  # numbers of images to take at once
+
+    def bind(self, x, y):
+        pass
+
+    def release(self):
+        """Forgets what it was bound to."""
+
+    def result(self):
+        """A call of value_and_gradient(): rSMI per image and dloss/dy, or None for what computes neither."""
+        self.value_and_gradient()
+
+
+class Scc(Method):
     key = "scc"
     label = "**scc**"
     estimates_rsmi = True
-    remark = ""
 
     def __init__(self, library, options, device):
         if device == "cuda" and not library.has_gpu:
@@ -54,10 +73,8 @@ class Scc:
         return self.loss.rsmi(), self.dloss_dy
 
 
-class Autograd:
+class Autograd(Method):
     """A formulation in PyTorch. It gives a number per image, or one for all, whose mean times `sign` is the loss."""
-
-    remark = ""
 
     def __init__(self, key, label, formulation, sign, bytes_per_pixel, estimates_rsmi=True, compiles=False):
         self.key, self.label, self.estimates_rsmi, self.compiles = key, label, estimates_rsmi, compiles
@@ -109,14 +126,13 @@ class Autograd:
         return torch.cat(values), gradients[0] if len(gradients) == 1 else torch.cat(gradients)
 
 
-class Copy:
+class Copy(Method):
     """The floor: a copy that reads and writes, together, as many bytes as the passes over the pixels must: 8 per pixel
     for the value (x and y are read), 20 with the gradient (x and y are read again, dloss/dy is written)."""
 
     key = "copy"
     label = "floor: a copy of as many bytes"
-    estimates_rsmi = False
-    remark = ""
+    is_floor = True
 
     def bind(self, x, y):
         self._source = {}
@@ -135,20 +151,13 @@ class Copy:
         self._target["gradient"].copy_(self._source["gradient"])
 
 
-class EmptyLaunch:
+class EmptyLaunch(Method):
     key = "launch"
     label = "floor: launch of an empty kernel"
-    estimates_rsmi = False
-    remark = ""
+    is_floor = True
 
     def __init__(self, library):
         self.value = self.value_and_gradient = library.launch_empty_kernel
-
-    def bind(self, x, y):
-        pass
-
-    def release(self):
-        pass
 
 
 def _mutual_information():

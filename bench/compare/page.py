@@ -17,7 +17,7 @@ def number(value):
     """Three digits or so, never in exponents."""
     if value >= 100:
         return f"{value:.0f}"
-    if value < 0.1:
+    if value < 1:
         return f"{value:.3f}" if value >= 0.0005 else "< 0.001"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 

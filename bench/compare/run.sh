@@ -13,7 +13,8 @@ source "$here/find_python.sh"
 
 if ! python=$(find_python); then
   echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and" \
-    "python3-matplotlib, or 'pip install torch monai matplotlib' in a virtual environment whose bin/python SCC_PYTHON names" >&2
+    "python3-matplotlib, or 'pip install torch monai matplotlib' in a virtual environment; SCC_PYTHON names its" \
+    "Python" >&2
   exit 77
 fi
 for argument in "$@"; do

@@ -27,7 +27,7 @@ def _on_cpu(results):
     yield from _times(results, shape, "mutual_information", 100)
     if scc is not None and scc.peak is not None:
         measured = page.memory_text(scc.peak) + (
-            f", of which {page.memory_text(scc.held)} stay in the workspace" if scc.held else ""
+            f" (the workspace holds {page.memory_text(scc.held)})" if scc.held else ""
         )
         yield f"{page.shape_text(shape)}: extra memory under 1 MB", measured, scc.peak < 1e6
     if published is not None and published.peak is not None:

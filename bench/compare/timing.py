@@ -30,12 +30,12 @@ class Stopwatch:
         self._burst_seconds = burst_seconds
 
     def once(self, call):
-        """Seconds of one call, until its work is done."""
+        """What a call returns, and its seconds until its work is done."""
         self._synchronise()
         start = time.perf_counter()
-        call()
+        outcome = call()
         self._synchronise()
-        return time.perf_counter() - start
+        return outcome, time.perf_counter() - start
 
     def duration(self, expected_seconds):
         """Of a burst, roughly."""
@@ -102,9 +102,10 @@ def round_count(seconds, budget, most):
 def after_warm_up(method, mode, stopwatch):
     """Seconds of a call of a bound method, roughly. The first calls of short ones are longer, of those that compile
     much longer."""
-    seconds = stopwatch.once(getattr(method, mode))
-    if seconds < 1 or getattr(method, "compiles", False):
-        seconds = min(stopwatch.once(getattr(method, mode)) for _ in range(2))
+    call = getattr(method, mode)
+    _, seconds = stopwatch.once(call)
+    if seconds < 1 or method.compiles:
+        seconds = min(stopwatch.once(call)[1] for _ in range(2))
     return seconds
 
 
