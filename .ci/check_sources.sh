@@ -14,7 +14,7 @@ complain() {
 
 list() { git ls-files --cached --others --exclude-standard -- "$@"; }
 mapfile -t code < <(list '*.cpp' '*.hpp' '*.cu' '*.cuh')
-mapfile -t other < <(list '*.sh' '*.cmake' '*.cmake.in' '*CMakeLists.txt' '*.awk' '*.dox' '*Doxyfile' '.ci/run')
+mapfile -t other < <(list '*.sh' '*.cmake' '*.cmake.in' '*CMakeLists.txt' '*.awk' '*.py' '*.dox' '*Doxyfile' '.ci/run')
 for file in "${code[@]}" "${other[@]}"; do
   header=$(head -n 3 "$file")
   if ! [[ $header == *"SPDX-FileCopyrightText: The scc authors"*"SPDX-License-Identifier: MIT"* ]]; then

@@ -9,6 +9,8 @@ build_packages=(cmake make g++ libeigen3-dev)
 test_packages=(catch2)
 example_packages=(libstb-dev)
 bench_packages=(libbenchmark-dev)
+# For bench/compare: what the library is compared with, and the plot.
+compare_packages=(python3-torch python3-matplotlib)
 clang_packages=(clang clang-format clang-tidy)
 doc_packages=(doxygen)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.

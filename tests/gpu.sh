@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 
 # On a machine with a GPU: builds for it, runs the tests on it, the example and the benchmarks, then tests under
-# compute-sanitizer, and writes a page of results. Ends within 10 minutes, with a page of what was done until then.
+# compute-sanitizer, and writes a page of results; last, with PyTorch, bench/compare, which writes its own. Ends within 10
+# minutes, with a page of what was done until then.
 set -euo pipefail
 exec < /dev/null
 
@@ -17,8 +18,8 @@ usage: bash tests/gpu.sh [--out FOLDER] [--full]
   --out FOLDER   where the page goes, named after the GPU (default: docs/results), and gpu_logs.tar.gz
   --full         all benchmark rows, however long they take
 
-Needs the CUDA toolkit, CMake, g++, Eigen, Catch2, stb and Google Benchmark, and installs nothing. What the system lacks is
-taken from .gpu/prefix/usr, reference data from .gpu/shared, if there are such folders. Without git the page names the
+Needs the CUDA toolkit, CMake, g++, Eigen, Catch2, stb and Google Benchmark, and installs nothing; the comparison with PyTorch
+is made if python3 has a PyTorch that uses the GPU. What the system lacks is taken from .gpu/prefix/usr, reference data from .gpu/shared, if there are such folders. Without git the page names the
 commit that SCC_COMMIT holds. Exit status: 0 all passed, 1 something failed (the page says what), 3 there is no GPU or no
 nvcc.
 TEXT
@@ -169,6 +170,21 @@ if run configure 60 cmake -S . -B "$build" "${configure_options[@]}" &&
     sanitize synccheck 60 graph golden
   else
     verdicts+=("| compute-sanitizer | not installed | |")
+  fi
+  # Others' losses beside this one. What it needs may be missing, and then nothing has failed.
+  seconds_left=$((deadline - SECONDS))
+  if ! python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' > /dev/null 2>&1; then
+    skip_compare='python3 has no PyTorch that uses the GPU'
+  elif ((seconds_left < 90)); then
+    skip_compare='no time was left'
+  else
+    skip_compare=
+    run compare "$seconds_left" python3 bench/compare/compare.py --device cuda --out "$out" --budget 2 \
+      --library "$build/bench/compare/libscc_compare.so" --time-limit $((seconds_left - 60)) || true
+  fi
+  if [[ -n $skip_compare ]]; then
+    verdicts+=("| compare | not run: $skip_compare | |")
+    echo "compare                  not run: $skip_compare"
   fi
 fi
 

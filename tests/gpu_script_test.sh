@@ -74,6 +74,16 @@ for program in tests/graph_test_gpu tests/golden_test_gpu examples/scc_device_bu
   chmod +x build/gpu/$program
 done
 TEXT
+# Has PyTorch, and writes a page.
+tool python3 << 'TEXT'
+echo "python3 $*" >> calls.txt
+while (($# > 0)); do
+  if [[ $1 == --out ]]; then
+    touch "$2/compare-nvidia_test_9000.md"
+  fi
+  shift
+done
+TEXT
 run --out out
 page=out/nvidia_test_9000.md
 expect 'where all passes the status is 0' test "$status" -eq 0
@@ -81,13 +91,20 @@ expect 'the build is for the device alone' grep 'CMAKE_CUDA_ARCHITECTURES=90-rea
 expect 'the page names the GPU' grep -x '# NVIDIA Test 9000' "$page"
 expect 'and the commit' grep 'at commit c0ffee,' "$page"
 expect 'and the versions' grep -x 'Compute capability 9.0, driver 999.99, CUDA toolkit 13.0.' "$page"
-for step in configure build tests example benchmarks memcheck racecheck initcheck synccheck; do
+for step in configure build tests example benchmarks memcheck racecheck initcheck synccheck compare; do
   expect "$step passed" grep "^| $step | passed |" "$page"
 done
 expect 'the tests are counted' grep '100% tests passed, 0 tests failed out of 7; 0 skipped.' "$page"
 expect 'each program has its summary' grep -x '| memcheck | golden | ERROR SUMMARY: 0 errors |' "$page"
 expect 'the rows of the benchmarks are there' grep -x 'target/row 1.25 us' "$page"
 expect 'the logs are kept' tar -tzf out/gpu_logs.tar.gz logs/tests.log
+expect 'the comparison is on the GPU' grep -q '^python3 bench/compare/compare.py --device cuda --out out ' calls.txt
+expect 'and writes its page' test -e out/compare-nvidia_test_9000.md
+
+tool python3 <<< 'exit 1'
+run --out out
+expect 'without PyTorch the status is 0' test "$status" -eq 0
+expect 'and the page says so' grep -x '| compare | not run: python3 has no PyTorch that uses the GPU | |' "$page"
 
 tool ctest <<< 'echo "50% tests passed, 1 tests failed out of 2"; exit 8'
 tool compute-sanitizer <<< 'exit 9'

@@ -65,7 +65,7 @@ case "${1-}" in
     run_preset cuda
     ;;
   --ci)
-    require_packages "${needed[@]}" "${bench_packages[@]}" "${libtorch_packages[@]}"
+    require_packages "${needed[@]}" "${bench_packages[@]}" "${compare_packages[@]}" "${libtorch_packages[@]}"
     run_preset ci
     ;;
   --fuzz)
