@@ -172,8 +172,9 @@ script_of() {
 print_program_options() {
   local name=$1 file
   local sources=()
-  if command -v "$name" > /dev/null; then
-    "$name" --help 2>&1 | print_options
+  # One without --help may do anything with it.
+  if command -v "$name" > /dev/null && "$name" --help > "$work/help" 2>&1; then
+    print_options < "$work/help"
     return
   fi
   for file in "${cmake_files[@]}"; do
@@ -191,9 +192,11 @@ print_program_options() {
   fi
 }
 
-# print_script_options SCRIPT: those of its --help, and of the program beside it, which it passes options on to.
+# print_script_options SCRIPT: those of its --help, and of the program beside it, which it passes options on to: one of
+# ours, or in Python.
 print_script_options() {
   local program
+  cat /dev/null "$(dirname "$1")"/*.py | print_options
   if grep -qE -- '(-h \| --help|--help \| -h)\)' "$1"; then
     bash "$1" --help | print_options
   fi
