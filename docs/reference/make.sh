@@ -21,12 +21,12 @@ mkdir -p "$folder/pages" "$folder/html/files"
 
 pages=(README.md docs/*.md docs/*/*.md {examples,bench,tests}/*/README.md)
 touch "$folder/files.txt"
-image_folders=()
+# Doxygen looks for images below these folders, which the root, with all that is built in it, must not be one of.
+image_folders=(docs)
 for page in "${pages[@]}"; do
   mkdir -p "$folder/pages/$(dirname "$page")"
   awk -v "page=$page" -v "pages=${pages[*]}" -v "files=$folder/files.txt" -f docs/reference/pages.awk "$page" \
     > "$folder/pages/$page"
-  image_folders+=("$(dirname "$page")")
 done
 sort -u "$folder/files.txt" | while read -r file; do
   mkdir -p "$folder/html/files/$(dirname "$file")"
