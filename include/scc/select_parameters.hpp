@@ -37,11 +37,15 @@ struct Candidates {
 
 /// How one candidate did: means over the images.
 struct CandidateScore {
-  double bandwidth;       ///< sigma
-  double lambda;          ///< Ridge.
-  double criterion;       ///< J of pixels that the fit has not seen, mean over the folds; the smaller the better.
-  double standard_error;  ///< Of the criterion: its standard deviation from fold to fold over the root of their number.
-  double rsmi;            ///< What the loss computes with these parameters: rSMI of all pixels, fitted on all.
+  double bandwidth;  ///< sigma
+  double lambda;     ///< Ridge.
+  /// J of pixels that the fit has not seen, mean over the folds; the smaller the better. NaN if lambda is lost in the errors
+  /// of H for some image and fold.
+  double criterion;
+  /// Of the criterion: its standard deviation from fold to fold over the root of their number. It tells how much depends on
+  /// the deal of the pixels; that other images would give other criteria it does not tell.
+  double standard_error;
+  double rsmi;  ///< What the loss computes with these parameters: rSMI of all pixels, fitted on all.
 
   /// rSMI of the unseen pixels as the fit judges them, -1 - 2 J. The best candidate has the largest.
   double held_out_rsmi() const { return -1 - 2 * criterion; }
@@ -49,19 +53,23 @@ struct CandidateScore {
 
 /// The outcome of a cross-validation.
 struct Selection {
-  Options options;                    ///< The options given, with the bandwidth and the lambda of the best candidate.
+  Options options;  ///< Those given, with the bandwidth and the lambda of the best candidate and Basis::automatic.
   std::vector<CandidateScore> table;  ///< [bandwidths * lambdas], the lambdas of a bandwidth one after the other.
   std::size_t best = 0;               ///< Index of the best candidate in the table.
   std::int64_t images = 0;            ///< Number of images that were measured.
   Diagnostics diagnostics;            ///< Counts of pixels outside the domain, which count as its nearest end.
 };
 
-/// Candidates that these options can be given: bandwidths from 1/20 of the domain to its width, ridges from 1e-5 to 1, and
-/// the bandwidth and the lambda of the options themselves.
+/// Candidates around these options: bandwidths from 1/20 of the domain to its width, ridges from 1e-5 to 1, and the
+/// bandwidth and the lambda of the options themselves; without those that Plan would refuse beside the options' own.
 ///
-/// @throws std::invalid_argument if an option is out of range.
+/// @param options  Domain, kernel, bandwidth and lambda.
+/// @throws std::invalid_argument if Plan refuses the options, other than for their basis.
 inline Candidates default_candidates(Options const& options = {}) {
-  validate(options);
+  Options attempt = options;
+  attempt.basis = Basis::histogram;
+  Plan const own(attempt);
+
   Candidates candidates;
   double const width = options.domain_max - options.domain_min;
   for (double const share : {0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.75, 1.0}) {
@@ -77,21 +85,22 @@ inline Candidates default_candidates(Options const& options = {}) {
   add(candidates.bandwidths, options.bandwidth);
   add(candidates.lambdas, options.lambda);
 
-  // A reciprocal kernel that is narrow grows beyond what the smallest ridge can hold.
-  Options attempt = options;
-  attempt.basis = Basis::histogram;
-  attempt.lambda = candidates.lambdas.front();
-  auto const is_refused = [&](double bandwidth) {
+  // A reciprocal kernel that is narrow grows beyond what a small ridge can hold.
+  auto const is_refused = [&](double bandwidth, double lambda) {
     attempt.bandwidth = bandwidth;
+    attempt.lambda = lambda;
     try {
-      Plan const plan(attempt);
+      Plan const plan(attempt, spline_histogram::min_intervals + spline_histogram::extra_bins);
       return false;
     } catch (std::invalid_argument const&) {
       return true;
     }
   };
-  auto& bandwidths = candidates.bandwidths;
-  bandwidths.erase(std::remove_if(bandwidths.begin(), bandwidths.end(), is_refused), bandwidths.end());
+  auto const drop_if = [](std::vector<double>& values, auto const& condition) {
+    values.erase(std::remove_if(values.begin(), values.end(), condition), values.end());
+  };
+  drop_if(candidates.lambdas, [&](double lambda) { return is_refused(options.bandwidth, lambda); });
+  drop_if(candidates.bandwidths, [&](double bandwidth) { return is_refused(bandwidth, candidates.lambdas.front()); });
   return candidates;
 }
 
@@ -103,11 +112,12 @@ inline Candidates default_candidates(Options const& options = {}) {
 ///   J = (1/k) sum_fold [ (1/2) alpha^T H_fold alpha - h_fold^T alpha ],   alpha = (H_others + lambda I)^{-1} h_others
 ///
 /// Up to a constant this is half the mean squared error of the fitted ratio on unseen pixels (Kanamori et al. 2009; Yamada
-/// et al. 2013). beta says what is estimated and centres what with; candidates of different beta or with different kernels
-/// must not be compared by J, those of different centres may be.
+/// et al. 2013). beta says what is estimated: criteria at different beta must not be compared, those of different kernels or
+/// centres may be.
 ///
 /// Uses OpenMP's threads if the program is compiled with it; results are bitwise the same for any number of threads. Keeps
-/// O(folds B^2) memory, half a megabyte to two for each fold. One thread at a time may call add().
+/// O(folds B^2) memory, half a megabyte to two for each fold, twice that within add(), and a byte for each square. One thread
+/// at a time may call add().
 class CrossValidation {
 public:
   /// @param options     Kernel, centres, beta, domain and tolerance. Bandwidth, lambda and basis are not used.
@@ -164,6 +174,7 @@ public:
   /// The scores of the candidates over all images so far, and the best of them.
   ///
   /// @throws std::invalid_argument if no image was added.
+  /// @throws std::runtime_error if the criterion of every candidate is NaN.
   Selection result() const {
     if (images_ == 0) {
       throw std::invalid_argument("scc: no image was added; there is nothing to select parameters by");
@@ -189,6 +200,10 @@ public:
         selection.best = candidate;
       }
     }
+    if (smallest == std::numeric_limits<double>::infinity()) {
+      throw std::runtime_error("scc: lambda is lost in the errors of H for every candidate; larger ones are needed");
+    }
+    selection.options.basis = Basis::automatic;
     selection.options.bandwidth = selection.table[selection.best].bandwidth;
     selection.options.lambda = selection.table[selection.best].lambda;
     return selection;
@@ -253,12 +268,11 @@ private:
       bool const is_whole = fold == fold_count();
       if (is_whole) {
         moments.of_all(fitted.data());
-        moments.of_all(judged.data());
       } else {
         moments.of_others(static_cast<int>(fold), fitted.data());
         moments.of_fold(static_cast<int>(fold), judged.data());
       }
-      fit.assemble(plans_[bandwidth].tables(), fitted.data(), judged.data());
+      fit.assemble(plans_[bandwidth].tables(), fitted.data(), is_whole ? fitted.data() : judged.data());
       for (std::size_t ridge = 0; ridge < ridges; ++ridge) {
         double const criterion = fit.criterion(candidates_.lambdas[ridge]);
         std::size_t const candidate = bandwidth * ridges + ridge;

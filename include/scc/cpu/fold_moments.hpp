@@ -22,11 +22,13 @@
 
 namespace scc {
 
-/// How cross-validation deals the pixels of an image out to folds of nearly equal size.
+/// How cross-validation deals the pixels of an image out to folds: squares of them, to each fold as many as to the others or
+/// one more.
 struct Folds {
   int count = 5;  ///< k, 2..256
   /// Edge of the squares of pixels that stay together, in all channels: as neighbours in a photograph are nearly copies of
-  /// each other, pixels dealt out one by one are not unseen. 0 deals out each channel of each pixel by itself.
+  /// each other, pixels dealt out one by one are not unseen. 0 deals out each channel of each pixel by itself. Squares lie
+  /// in rows and columns: those of a volume with depth * height rows do not hold its slices together.
   int block = 8;
   std::uint64_t seed = 1;  ///< Of the random deal: the same seed gives the same folds everywhere.
 };

@@ -48,7 +48,7 @@ struct PixelBlock {
 template <class T>
 class PixelRuns {
 public:
-  /// @param view   A batch; must outlive this.
+  /// @param view   A batch, whose pixels must outlive this.
   /// @param image  Which image, 0 <= image < images.
   PixelRuns(ImageBatch<T> const& view, std::int64_t image)
       : first_(view.data + image * view.image_stride),

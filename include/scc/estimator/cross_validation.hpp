@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -35,7 +36,8 @@ public:
 
   /// Takes h and H from the moments of both sets of pixels.
   ///
-  /// @param tables  Of the bandwidth, which reserve() has seen; they must outlive the calls of at(). Its lambda is not used.
+  /// @param tables  Of the bandwidth, which reserve() has seen; they must outlive the calls of criterion(). Its lambda
+  ///                is not used.
   /// @param fitted  [B, B] moments of the pixels that alpha is fitted on.
   /// @param judged  [B, B] moments of the pixels that the fit is judged on.
   void assemble(Tables const& tables, double const* fitted, double const* judged) {
@@ -49,8 +51,10 @@ public:
     std::copy(scratch_.system, scratch_.system + system_size(), fitted_system_.begin());
   }
 
-  /// J on the judged pixels of alpha = (H + lambda I)^{-1} h of the fitted ones. NaN if H + lambda I could not be
-  /// factorised.
+  /// J on the judged pixels of alpha = (H + lambda I)^{-1} h of the fitted ones.
+  ///
+  /// NaN if lambda is lost in the errors of H: if H + lambda I could not be factorised, or J is where none can be. Since
+  /// S <= P / beta, J >= -E_P[(S / P)^2] / 2 >= -1 / (2 beta) for every alpha.
   double criterion(double lambda) {
     auto const unknowns = static_cast<std::size_t>(tables_.unknowns);
     tables_.lambda = lambda;
@@ -70,7 +74,9 @@ public:
       }
       sum += scratch_.alpha[row] * (product - judged_h_[row]);
     }
-    return sum;
+    constexpr double slack = 1.001;  // of the basis, in H itself
+    bool const is_possible = sum >= -slack / (2 * tables_.beta);
+    return is_possible ? sum : static_cast<double>(NAN);
   }
 
 private:

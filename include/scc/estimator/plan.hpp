@@ -89,12 +89,13 @@ public:
   double largest_product() const { return largest_product_; }
 
   /// Whether the passes over the pixels may work in float, which costs half as much. It is good to about 1e-7 of the scale
-  /// of H and of rSMI, which small beta leaves unbounded, if float can tell the pixel values of the domain apart.
+  /// of H and of rSMI, which small beta leaves unbounded and a small ridge does not cover, if float can tell the pixel values
+  /// of the domain apart.
   bool allows_float_arithmetic() const {
     double const size = std::max(std::abs(options_.domain_min), std::abs(options_.domain_max));
     double const width = options_.domain_max - options_.domain_min;
-    return options_.tolerance >= 1e-7 * std::max(1.0, largest_product_) && options_.beta >= 0.1 && size <= 64 * width &&
-           width >= 1e-30 && width <= 1e30;
+    return options_.tolerance >= 1e-7 * std::max(1.0, largest_product_) && options_.beta >= 0.1 &&
+           options_.lambda >= 1e-5 && size <= 64 * width && width >= 1e-30 && width <= 1e30;
   }
 
   /// The tables of the solve, in host memory owned by this plan.
