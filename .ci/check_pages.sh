@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-# What the pages name must exist: files, CMake options and macros, names of the library, programs, scripts and their
-# options. Code blocks must be as tests/snippets/README.md has it.
+# What the pages name must exist: files, CMake options and macros, names of the library (their words must stand in one
+# header), programs, scripts and their options. Code blocks must be as tests/snippets/README.md has it.
 #
 #   bash .ci/check_pages.sh [PAGE...]       without pages all of them
 #
@@ -15,7 +15,8 @@ if (($# > 0)); then
   mapfile -t pages < <(realpath -- "$@")
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if (($# == 0)); then
+is_whole=$(($# == 0))
+if ((is_whole)); then
   pages=(README.md docs/*.md docs/*/*.md {examples,bench,tests}/*/README.md)
 fi
 work=$(mktemp -d)
@@ -133,7 +134,7 @@ check_names() {
           gsub(/::/, " ", parts)
           require(place, name, parts)
         }
-        if (line ~ /^(loss|workspace|plan|scc|scc_loss|options|view)\./) {
+        if (line ~ /^(loss|workspace|plan|scc|scc_loss|options|view|selection|validation|folds)\./) {
           rest = line
           while (match(rest, /\.[a-z_]+\(/)) {
             require(place, line, substr(rest, RSTART + 1, RLENGTH - 2))
@@ -360,8 +361,8 @@ while IFS=$'\t' read -r place span; do
   fi
 done < <(tr -d '[]|,' < "$work/spans")
 
-if ((path_count == 0)); then
-  complain "no page names a file: the check is broken"
+if ((is_whole)) && ((path_count * macro_count * name_count * command_count * option_count == 0)); then
+  complain "no page names a file, a macro, a name, a command or an option: the check is broken"
 fi
 echo "${#pages[@]} pages: $(cut -d ' ' -f 1 "$work/list" | sort | uniq -c | sed -E 's/ *([0-9]+) (.*)/\1 \2,/' | tr '\n' ' ')" \
   "$path_count paths, $macro_count macros, $name_count names, $command_count commands and $option_count options checked"

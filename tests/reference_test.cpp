@@ -108,6 +108,25 @@ TEST_CASE("float pixels get double arithmetic where the tolerance asks for it", 
   CHECK(std::abs(rsmi_of<float>(options, pixels) - expected) <= 1e-10);
 }
 
+TEST_CASE("flat images have an rSMI at small ridges too", "[reference]") {
+  for (double const bandwidth : {0.5, 1.0, 2.0}) {
+    for (double const lambda : {1e-4, 1e-5, 1e-6, 1e-8}) {
+      Options options;
+      options.bandwidth = bandwidth;
+      options.lambda = lambda;
+      auto const colors = scc_test::random_values(16, 12);
+      for (std::size_t k = 0; k < colors.size(); k += 2) {
+        auto const x = static_cast<float>(colors[k]), y = static_cast<float>(colors[k + 1]);
+        double const expected =
+          scc::reference_statistics(options, {static_cast<double>(x)}, {static_cast<double>(y)}).rsmi;
+        double const actual = rsmi_of<float>(options, {std::vector<double>(3000, x), std::vector<double>(3000, y)});
+        CAPTURE(bandwidth, lambda, x, y, expected);
+        CHECK(std::abs(actual - expected) <= 1e-6);
+      }
+    }
+  }
+}
+
 TEST_CASE("statistics in the original kernels agree with the definition", "[reference]") {
   std::mt19937 generator(7);
   for (unsigned round = 0; round < 12; ++round) {

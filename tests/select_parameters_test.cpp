@@ -260,6 +260,59 @@ TEST_CASE("criteria and choice are those of the package densratio where the two 
   CHECK(selection.options.lambda == chosen.at(1));
 }
 
+TEST_CASE("a candidate's score does not depend on the others, nor on their order", "[select_parameters]") {
+  // All have the histogram and the compression that the most demanding of them needs: alone it has the same.
+  Options options;
+  options.tolerance = 1e-3;
+  Pair<double> const pair({1, 1, 12, 12});
+  Folds const folds = folds_of(3, 2);
+  Selection const alone = select(options, pair, {{0.2}, {1e-4}}, folds);
+  Selection const first = select(options, pair, {{0.2, 1}, {1e-4, 1}}, folds);
+  Selection const middle = select(options, pair, {{1, 0.2, 2}, {1, 1e-4, 0.1}}, folds);
+  CHECK(same_bits(first.table[0], alone.table[0]));
+  CHECK(same_bits(middle.table[4], alone.table[0]));
+  CHECK(same_bits(middle.table[0], first.table[3]));
+}
+
+TEST_CASE("a candidate whose ridge is lost in the errors of H is never chosen", "[select_parameters]") {
+  Options const options;
+  Shape const shape{1, 1, 16, 16};
+  Batch<double> const x(shape, 0.3), y(shape, -0.2);
+  auto const select_on_flat = [&](Candidates const& candidates) {
+    return scc::select_parameters(options, x.view(), y.view(), candidates, folds_of(4, 4));
+  };
+  Selection const mixed = select_on_flat({{0.5, 1}, {1e-13, 0.05}});
+  CHECK(std::isnan(mixed.table[0].criterion));
+  CHECK(std::isnan(mixed.table[2].criterion));
+  CHECK(mixed.options.lambda == 0.05);
+  CHECK_THROWS_AS(select_on_flat({{0.5, 1}, {1e-13}}), std::runtime_error);
+
+  // Few colours and a narrow kernel: rounding must not look like a fit that is better than any can be.
+  Pair<double> few({1, 1, 10, 20});
+  for (auto* const image : {&few.x, &few.y}) {
+    for (double& value : image->pixels) {
+      value = std::round(value * 1.4) / 1.4;
+    }
+  }
+  Candidates candidates{{0.02, 0.03}, {}};
+  for (double lambda = 1e-9; lambda < 1e-6; lambda *= 1.3) {
+    candidates.lambdas.push_back(lambda);
+  }
+  candidates.lambdas.push_back(0.05);
+  for (CandidateScore const& score : select(options, few, candidates, folds_of(5, 1)).table) {
+    CAPTURE(score.bandwidth, score.lambda, score.criterion);
+    CHECK((std::isnan(score.criterion) || score.held_out_rsmi() <= 1.01 * (1 / options.beta - 1)));
+  }
+}
+
+TEST_CASE("the basis of the options is left to the loss", "[select_parameters]") {
+  Options options;
+  options.basis = scc::Basis::chebyshev;
+  Pair<float> const pair({1, 1, 16, 16});
+  Selection const selection = select(options, pair, {{0.05, 0.1}, {0.01}}, folds_of(4, 4));
+  CHECK_NOTHROW(scc::cpu::Loss(selection.options));
+}
+
 TEST_CASE("a selection does not depend on how the pixels come", "[select_parameters]") {
   Options const options;
   Candidates const candidates{{0.3, 1}, {0.001, 0.05}};
@@ -294,6 +347,8 @@ TEST_CASE("a selection does not depend on how the pixels come", "[select_paramet
     Selection const other = select(options, pair, candidates, folds);
     omp_set_num_threads(threads);
     CHECK(same_table(other, expected));
+#else
+    SCC_SKIP("compiled without OpenMP");
 #endif
   }
   SECTION("the same numbers as doubles") {
@@ -301,6 +356,19 @@ TEST_CASE("a selection does not depend on how the pixels come", "[select_paramet
     std::copy(pair.x.pixels.begin(), pair.x.pixels.end(), doubles.x.pixels.begin());
     std::copy(pair.y.pixels.begin(), pair.y.pixels.end(), doubles.y.pixels.begin());
     CHECK(same_table(select(options, doubles, candidates, folds), expected));
+  }
+  SECTION("8-bit pixels, which stand for the domain, beside floats") {
+    Batch<std::uint8_t> bytes(pair.x.shape);
+    Batch<float> values(pair.x.shape);
+    for (std::size_t k = 0; k < bytes.pixels.size(); ++k) {
+      bytes.pixels[k] = static_cast<std::uint8_t>(k * 37 % 256);
+      values.pixels[k] = static_cast<float>(-1 + 2 * bytes.pixels[k] / 255.0);
+    }
+    Selection const of_bytes = scc::select_parameters(options, bytes.view(), pair.y.view(), candidates, folds);
+    Selection const of_values = scc::select_parameters(options, values.view(), pair.y.view(), candidates, folds);
+    for (std::size_t k = 0; k < of_bytes.table.size(); ++k) {
+      CHECK(std::abs(of_bytes.table[k].criterion - of_values.table[k].criterion) <= 1e-6);
+    }
   }
   SECTION("but on the seed") {
     CHECK_FALSE(same_table(select(options, pair, candidates, folds_of(4, 2, 2)), expected));
@@ -340,9 +408,28 @@ TEST_CASE("default candidates hold the options' own, and all can be used", "[sel
     };
     CHECK(holds(candidates.bandwidths, options.bandwidth));
     CHECK(holds(candidates.lambdas, options.lambda));
-    CHECK(candidates.lambdas.size() >= 11);
+    CHECK(candidates.lambdas.size() >= 9);
     CHECK_NOTHROW(CrossValidation(options, candidates));
   }
+  Candidates const usual = scc::default_candidates();
+  CHECK(usual.bandwidths.front() == 0.05 * 2);
+  CHECK(usual.bandwidths.back() == 2);
+  CHECK(usual.lambdas.front() == 1e-5);
+  CHECK(usual.lambdas.back() == 1);
+  CHECK(usual.bandwidths.size() * usual.lambdas.size() >= 100);
+  // A narrow reciprocal kernel cannot have every ridge; it is kept, and they are not.
+  Options narrow = Options::released_code();
+  narrow.bandwidth = 0.55;
+  Candidates const for_narrow = scc::default_candidates(narrow);
+  CHECK(for_narrow.bandwidths.front() == 0.55);
+  CHECK(for_narrow.lambdas.size() < usual.lambdas.size());
+  CHECK_NOTHROW(CrossValidation(narrow, for_narrow));
+  CHECK_THROWS_AS(scc::default_candidates([] {
+                    Options lost;
+                    lost.lambda = 1e-17;
+                    return lost;
+                  }()),
+                  std::invalid_argument);
   CHECK(scc::default_candidates(all[1]).bandwidths.size() < scc::default_candidates(all[0]).bandwidths.size());
   CHECK_THROWS_AS(scc::default_candidates([] {
                     Options bad;
@@ -387,8 +474,14 @@ TEST_CASE("bad input of a selection is refused", "[select_parameters]") {
   auto without_pixels = pair.x.view();
   without_pixels.width = 0;
   CHECK_THAT(add(without_pixels, without_pixels), contains("nothing to select parameters by"));
+  CHECK_THAT(message_of([&] {
+               CrossValidation(options, candidates, folds_of(2, std::numeric_limits<int>::max()))
+                 .add(pair.x.view(), pair.y.view());
+             }),
+             contains("has 1 squares"));
   // The second image of the batch is bad: the first is not counted either.
   Pair<float> half_bad({2, 1, 8, 8});
+  half_bad.x.pixels[5] = 3;
   half_bad.y.pixels[70] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THAT(add(half_bad.x.view(), half_bad.y.view()), contains("image 1 has 0 NaN pixels in x and 1 in y"));
   CHECK(same_table(validation.result(), before));

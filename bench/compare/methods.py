@@ -62,7 +62,7 @@ class Scc(Method):
         self.value_and_gradient = self.loss.value_and_gradient
 
     def bind(self, x, y):
-        self.dloss_dy = torch.empty_like(y)
+        self.dloss_dy = torch.zeros_like(y)  # its pages are there before memory is measured
         self.loss.bind(x, y, self.dloss_dy)
 
     def release(self):

@@ -4,7 +4,7 @@
 
 # Makes the reference, HTML from the headers and the pages, by Doxygen:
 #
-#   bash docs/reference/make.sh [FOLDER]        into FOLDER/html; FOLDER, build/reference by default, is emptied
+#   bash docs/reference/make.sh [FOLDER]        into FOLDER/html, which is replaced; FOLDER is build/reference by default
 #
 # A warning of Doxygen is an error, and so is a link of the output that leads nowhere.
 set -euo pipefail
@@ -16,7 +16,8 @@ if ! command -v doxygen > /dev/null; then
   echo "docs/reference/make.sh: there is no doxygen here (Debian: apt-get install doxygen)" >&2
   exit 2
 fi
-rm -rf "$folder"
+rm -rf "$folder"/{html,pages}
+rm -f "$folder"/{files,warnings,wanted,anchors,links,missing}.txt
 mkdir -p "$folder/pages" "$folder/html/files"
 
 pages=(README.md docs/*.md docs/*/*.md {examples,bench,tests}/*/README.md)

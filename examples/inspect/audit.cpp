@@ -71,22 +71,6 @@ private:
   std::ofstream file_;
 };
 
-// Names the files of `listing` that have no partner in `other`, the content of `folder`.
-void report_partnerless(Listing const& listing, Listing const& other, fs::path const& folder) {
-  std::vector<fs::path> alone;
-  for (auto const& [name, files] : listing) {
-    if (other.count(name) == 0) {
-      alone.insert(alone.end(), files.begin(), files.end());
-    }
-  }
-  if (!alone.empty()) {
-    std::cout << "without partner in " << quoted(folder) << ": " << alone.size() << '\n';
-  }
-  for (auto const& file : alone) {
-    std::cout << "  " << file.string() << '\n';
-  }
-}
-
 }  // namespace
 
 bool audit(Request const& request) {

@@ -239,7 +239,7 @@ best=$(tail -n +2 table.csv | sort -t, -k5,5g | tail -n 1)
 expect 'the one of the largest held-out rSMI is chosen' \
   grep -q "^chosen  *--bandwidth $(echo "$best" | cut -d, -f1) --lambda $(echo "$best" | cut -d, -f2)$" out.txt
 expect 'its rSMI of all pixels is printed' near "$(value 'rSMI of all pixels')" "$(echo "$best" | cut -d, -f6)" 1e-6
-expect 'the given parameters are compared' grep -q '^as given  *--bandwidth 1 --lambda 0.05: ' out.txt
+expect 'the given parameters are compared' grep -q '^for comparison  *--bandwidth 1 --lambda 0.05: ' out.txt
 all=$(value 'rSMI of all pixels')
 succeeds rising.pgm rising.pgm --bandwidth "$(echo "$best" | cut -d, -f1)" --lambda "$(echo "$best" | cut -d, -f2)"
 expect 'the loss agrees with the table' near "$(value rSMI)" "$all" 1e-5
@@ -248,13 +248,17 @@ expect 'default bandwidths' grep -Eq '^1\.12 ' out.txt
 expect 'the choice at an end is remarked' grep -q '^remark .*at an end of the candidates' out.txt
 succeeds --select --pairs a b $few --folds 3
 expect 'pairs that can be read are used' grep -q 'pairs: 3, folds: 3 of squares of 2 x 2 pixels$' out.txt
+expect 'and a file without partner' grep -q '^  a/alone.pgm$' out.txt
 expect 'others are named' grep -q "^left out size: sizes differ: 'a/size.pgm' is 16 x 16" out.txt
+succeeds --select --synthetic --released-code --bandwidth 0.55 --lambda 0.05 --lambdas 0.05
+expect 'bandwidths are those that these ridges allow' grep -q '^for comparison  *--bandwidth 0.55 --lambda 0.05: ' out.txt
 succeeds --select rising.pgm constant.pgm $few --values -2 2
 expect 'values outside the domain are remarked' grep -q '^remark  *128 pixel values are outside' out.txt
 rejects 2 '--folds is of no use without --select' rising.pgm rising.pgm --folds 3
 rejects 2 '--lambdas is of no use without --select' rising.pgm rising.pgm --lambdas 1
 rejects 2 '--out is of no use with --select' --select rising.pgm rising.pgm --out r.png
 rejects 2 '--worst is of no use with --select' --select --pairs a b --worst 3
+rejects 2 '--basis is of no use with --select' --select rising.pgm rising.pgm --basis histogram
 rejects 2 'needs two files' --select rising.pgm
 rejects 2 "--bandwidths is '1,x', must be numbers with commas" --select rising.pgm rising.pgm --bandwidths 1,x
 rejects 2 "--lambdas is '1,', must be numbers with commas" --select rising.pgm rising.pgm --lambdas 1,
@@ -263,7 +267,8 @@ rejects 2 '--block is -1, must be at least 0' --select rising.pgm rising.pgm --b
 rejects 2 'bandwidth is -1' --select rising.pgm rising.pgm --bandwidths -1
 rejects 2 'lambda is 0, must be' --select rising.pgm rising.pgm --lambdas 0
 rejects 2 'has 4 squares of Folds::block = 8 for 5 folds' --select rising.pgm rising.pgm
-rejects 1 "there is no folder 'absent'" --select rising.pgm rising.pgm --csv absent/t.csv
+rejects 1 "cannot write 'absent/t.csv': No such file" --select rising.pgm rising.pgm --csv absent/t.csv
+rejects 1 'lambda is lost' --select constant.pgm constant.pgm --block 2 --bandwidths 0.5,1 --lambdas 1e-12
 rejects 1 "will not replace 'rising.pgm'" --select rising.pgm falling.pgm --csv rising.pgm
 rejects_audit 'no pair of images could be used' --select --pairs a only_bad
 

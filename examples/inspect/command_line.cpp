@@ -169,7 +169,7 @@ bool set_selection_option(std::string const& name, Arguments& rest, Request& req
 
 // What is of no use for the task is more likely a mistake than a wish.
 struct GivenOptions {
-  std::string report, audit, table, selection;
+  std::string report, audit, table, selection, basis;
 };
 
 void reject_idle_options(Request const& request, GivenOptions const& given) {
@@ -182,6 +182,7 @@ void reject_idle_options(Request const& request, GivenOptions const& given) {
   reject_if(!request.selects, given.selection, "without --select");
   reject_if(request.selects, given.report, "with --select, which writes no picture");
   reject_if(request.selects, given.audit, "with --select");
+  reject_if(request.selects, given.basis, "with --select");
   reject_if(is_audit, given.report, "with --pairs, which writes no picture");
   reject_if(!is_audit, given.audit, "without --pairs");
   reject_if(!is_audit && !request.selects, given.table, "without --pairs or --select");
@@ -284,6 +285,8 @@ Request parse(std::vector<std::string> const& arguments) {
       has_values = true;
     } else if (!set_estimator_option(name, rest, request.options)) {
       throw UsageError("unknown option '" + name + "' (see --help)");
+    } else if (name == "--basis") {
+      given.basis = name;
     }
   }
   set_files(request, files);
@@ -342,7 +345,7 @@ Estimator
                         loss with the domain [-1, 1], say --values 0 1.
 
 Selection
-  --select              choose bandwidth and lambda; the other parameters are as given
+  --select              choose bandwidth and lambda; the other parameters are as given, the basis is automatic
   --folds K             parts that the pixels of an image are dealt out to, 2 to 256 (5)
   --block N             edge of the squares of pixels that stay together; 0 deals out every value by itself (8)
   --bandwidths A,B,...  candidates (from 1/20 of the domain to its width, and --bandwidth)
@@ -357,7 +360,7 @@ Columns of the CSV: name, rsmi, x_outside, x_nan, y_outside, y_nan (counts of va
 that are outside the domain or no numbers) and error. A pair that cannot be measured has its reason in error, and no
 numbers. Files without a partner are named at the end and are not in the CSV.
 --select prints, for each candidate, rSMI of pixels that the fit has not seen; the largest is chosen, and marked *. Columns
-of its CSV: bandwidth, lambda, criterion, standard_error, held_out_rsmi, rsmi.
+of its CSV: bandwidth, lambda, criterion, standard_error (of the criterion), held_out_rsmi, rsmi.
 
 Exit status: 0 done, 1 something could not be read or written (with --pairs: no pair could be read), 2 bad arguments.
 )";

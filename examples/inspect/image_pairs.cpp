@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <iostream>
 #include <stdexcept>
 #include <system_error>
 
@@ -49,6 +50,21 @@ std::vector<fs::path> files_of(Listing const& listing) {
     all.insert(all.end(), files.begin(), files.end());
   }
   return all;
+}
+
+void report_partnerless(Listing const& listing, Listing const& other, fs::path const& folder) {
+  std::vector<fs::path> alone;
+  for (auto const& [name, files] : listing) {
+    if (other.count(name) == 0) {
+      alone.insert(alone.end(), files.begin(), files.end());
+    }
+  }
+  if (!alone.empty()) {
+    std::cout << "without partner in " << quoted(folder) << ": " << alone.size() << '\n';
+  }
+  for (auto const& file : alone) {
+    std::cout << "  " << file.string() << '\n';
+  }
 }
 
 void for_each_pair(Listing const& inputs, Listing const& translations,

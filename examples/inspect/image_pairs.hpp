@@ -27,6 +27,9 @@ Listing list_images(std::filesystem::path const& folder);
 /// The files of a listing.
 std::vector<std::filesystem::path> files_of(Listing const& listing);
 
+/// Names, on stdout, the files of `listing` that have no partner in `other`, the content of `folder`.
+void report_partnerless(Listing const& listing, Listing const& other, std::filesystem::path const& folder);
+
 /// Reads each image of `inputs` that has a partner in `translations`, with the partner, and says on stderr how far it is.
 ///
 /// @param measure  Called with each pair that can be read; what it throws is the reason why the pair failed.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <scc/scc.hpp>
@@ -21,22 +22,45 @@ namespace inspect {
 
 namespace {
 
+char const* const csv_header = "bandwidth,lambda,criterion,standard_error,held_out_rsmi,rsmi\n";
+
+// Enough to tell any two candidates that somebody would list.
+constexpr int parameter_digits = 9;
+
 scc::Candidates candidates_of(Request const& request) {
   scc::Candidates candidates = request.candidates;
   if (candidates.bandwidths.empty() || candidates.lambdas.empty()) {
-    scc::Candidates const usual = scc::default_candidates(request.options);
+    scc::Options options = request.options;
+    if (!candidates.lambdas.empty()) {
+      // Which bandwidths can be used depends on the smallest ridge.
+      options.lambda = *std::min_element(candidates.lambdas.begin(), candidates.lambdas.end());
+    }
+    scc::Candidates const usual = scc::default_candidates(options);
     candidates.bandwidths = candidates.bandwidths.empty() ? usual.bandwidths : candidates.bandwidths;
     candidates.lambdas = candidates.lambdas.empty() ? usual.lambdas : candidates.lambdas;
   }
   return candidates;
 }
 
+// Before any work is done: the table would replace an image, or cannot be written.
+void require_place_for_table(Request const& request, std::vector<std::filesystem::path> const& images) {
+  if (!request.csv.empty()) {
+    require_not_an_image(request.csv, images);
+    write_file(request.csv, csv_header);
+  }
+}
+
 // Adds the pairs of two folders, and returns why those failed that did.
 std::vector<std::string> add_folders(Request const& request, scc::CrossValidation& validation) {
   auto const inputs = list_images(request.input);
   auto const translations = list_images(request.translation);
-  require_not_an_image(request.csv, files_of(inputs));
-  require_not_an_image(request.csv, files_of(translations));
+  std::vector<std::filesystem::path> images = files_of(inputs);
+  for (auto const& file : files_of(translations)) {
+    images.push_back(file);
+  }
+  require_place_for_table(request, images);
+  report_partnerless(inputs, translations, request.translation);
+  report_partnerless(translations, inputs, request.input);
   std::vector<std::string> failed;
   for_each_pair(
     inputs, translations, [&](ImagePair const& pair) { cross_validate(validation, pair, request.values); },
@@ -50,7 +74,7 @@ std::vector<std::string> add_folders(Request const& request, scc::CrossValidatio
 
 std::string table_csv(scc::Selection const& selection) {
   std::ostringstream text;
-  text << std::setprecision(9) << "bandwidth,lambda,criterion,standard_error,held_out_rsmi,rsmi\n";
+  text << std::setprecision(parameter_digits) << csv_header;
   for (auto const& score : selection.table) {
     text << score.bandwidth << ',' << score.lambda << ',' << score.criterion << ',' << score.standard_error << ','
          << score.held_out_rsmi() << ',' << score.rsmi << '\n';
@@ -75,7 +99,7 @@ void print_table(scc::Selection const& selection, scc::Candidates const& candida
       std::cout << std::left << std::setw(width) << significant(score.bandwidth, 4) << std::right;
     }
     std::string const mark = candidate == selection.best ? "*" : "";
-    std::cout << std::setw(width) << mark + fixed(score.held_out_rsmi(), 4);
+    std::cout << ' ' << std::setw(width - 1) << mark + fixed(score.held_out_rsmi(), 4);
     if (candidate % candidates.lambdas.size() == candidates.lambdas.size() - 1) {
       std::cout << '\n';
     }
@@ -93,7 +117,8 @@ void print_choice(scc::Selection const& selection, scc::Candidates const& candid
   };
   auto const& best = selection.table[selection.best];
   auto const parameters = [](scc::CandidateScore const& score) {
-    return "--bandwidth " + significant(score.bandwidth, 6) + " --lambda " + significant(score.lambda, 6);
+    return "--bandwidth " + significant(score.bandwidth, parameter_digits) + " --lambda " +
+           significant(score.lambda, parameter_digits);
   };
   row("chosen", parameters(best));
   row("rSMI of unseen pixels",
@@ -103,11 +128,16 @@ void print_choice(scc::Selection const& selection, scc::Candidates const& candid
     return score.bandwidth == request.options.bandwidth && score.lambda == request.options.lambda;
   });
   if (given != selection.table.end()) {
-    row("as given", parameters(*given) + ": rSMI of unseen pixels " + fixed(given->held_out_rsmi(), 6) +
-                      ", of all pixels " + fixed(given->rsmi, 6));
+    row("for comparison", parameters(*given) + ": rSMI of unseen pixels " + fixed(given->held_out_rsmi(), 6) +
+                            ", of all pixels " + fixed(given->rsmi, 6));
   }
   if (is_end(candidates.bandwidths, best.bandwidth) || is_end(candidates.lambdas, best.lambda)) {
     row("remark", "the choice is at an end of the candidates; --bandwidths and --lambdas take others");
+  }
+  auto const is_nan = [](auto const& score) { return score.criterion != score.criterion; };
+  auto const lost = std::count_if(selection.table.begin(), selection.table.end(), is_nan);
+  if (lost > 0) {
+    row("remark", std::to_string(lost) + " candidates are nan: their lambda is lost in the errors of H for some image");
   }
   auto const outside = selection.diagnostics.x_outside + selection.diagnostics.y_outside;
   if (outside > 0) {
@@ -120,19 +150,15 @@ void print_choice(scc::Selection const& selection, scc::Candidates const& candid
 bool select(Request const& request) {
   scc::Candidates const candidates = candidates_of(request);
   scc::CrossValidation validation(request.options, candidates, request.folds);
-  require_folder_of(request.csv);
   std::vector<std::string> failed;
-  switch (request.task) {
-    case Task::audit:
-      failed = add_folders(request, validation);
-      break;
-    case Task::synthetic_pair:
-      cross_validate(validation, synthetic_pair(), request.values);
-      break;
-    case Task::one_pair:
-    case Task::help:
-      require_not_an_image(request.csv, {request.input, request.translation});
-      cross_validate(validation, read_pair(request.input, request.translation), request.values);
+  if (request.task == Task::audit) {
+    failed = add_folders(request, validation);
+  } else {
+    require_place_for_table(request, {request.input, request.translation});
+    cross_validate(
+      validation,
+      request.task == Task::synthetic_pair ? synthetic_pair() : read_pair(request.input, request.translation),
+      request.values);
   }
   for (auto const& reason : failed) {
     std::cout << "left out " << reason << '\n';

@@ -15,6 +15,9 @@ if (($# == 0)); then
   echo "tests/snippets/run_blocks.sh: no block was given" >&2
   exit 2
 fi
+if ! git status > /dev/null 2>&1; then
+  echo "no git here: what the blocks leave behind is not checked"
+fi
 print_changes() { git status --porcelain --untracked-files=all 2> /dev/null || true; }
 
 before=$(print_changes)
