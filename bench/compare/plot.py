@@ -97,5 +97,5 @@ def write(path, results, title):
     _draw(right, memory, "peak memory of value + gradient, MiB", sides)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     figure.subplots_adjust(left=0.05, right=0.86, top=0.86, bottom=0.11, wspace=0.6)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.15)
     pyplot.close(figure)
