@@ -7,7 +7,8 @@
 #pragma once
 
 #include <filesystem>
-#include <scc/scc.hpp>
+#include <scc/options.hpp>
+#include <scc/selection.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

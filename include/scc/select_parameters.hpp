@@ -26,39 +26,9 @@
 #include "estimator/plan.hpp"
 #include "image_batch.hpp"
 #include "options.hpp"
+#include "selection.hpp"
 
 namespace scc {
-
-/// The parameters to choose from: every bandwidth with every ridge.
-struct Candidates {
-  std::vector<double> bandwidths;  ///< sigma, in units of pixel value; see Options::bandwidth.
-  std::vector<double> lambdas;     ///< Ridges; see Options::lambda.
-};
-
-/// How one candidate did: means over the images.
-struct CandidateScore {
-  double bandwidth;  ///< sigma
-  double lambda;     ///< Ridge.
-  /// J of pixels that the fit has not seen, mean over the folds; the smaller the better. NaN if lambda is lost in the errors
-  /// of H for some image and fold.
-  double criterion;
-  /// Of the criterion: its standard deviation from fold to fold over the root of their number. It tells how much depends on
-  /// the deal of the pixels; that other images would give other criteria it does not tell.
-  double standard_error;
-  double rsmi;  ///< What the loss computes with these parameters: rSMI of all pixels, fitted on all.
-
-  /// rSMI of the unseen pixels as the fit judges them, -1 - 2 J. The best candidate has the largest.
-  double held_out_rsmi() const { return -1 - 2 * criterion; }
-};
-
-/// The outcome of a cross-validation.
-struct Selection {
-  Options options;  ///< Those given, with the bandwidth and the lambda of the best candidate and Basis::automatic.
-  std::vector<CandidateScore> table;  ///< [bandwidths * lambdas], the lambdas of a bandwidth one after the other.
-  std::size_t best = 0;               ///< Index of the best candidate in the table.
-  std::int64_t images = 0;            ///< Number of images that were measured.
-  Diagnostics diagnostics;            ///< Counts of pixels outside the domain, which count as its nearest end.
-};
 
 /// Candidates around these options: bandwidths from 1/20 of the domain to its width, ridges from 1e-5 to 1, and the
 /// bandwidth and the lambda of the options themselves; without those that Plan would refuse beside the options' own.

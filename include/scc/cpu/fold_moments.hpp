@@ -16,36 +16,10 @@
 
 #include "../diagnostics.hpp"
 #include "../image_batch.hpp"
+#include "../selection.hpp"
 #include "histogram.hpp"
 #include "lanes.hpp"
 #include "pixels.hpp"
-
-namespace scc {
-
-/// How cross-validation deals the pixels of an image out to folds: squares of them, to each fold as many as to the others or
-/// one more.
-struct Folds {
-  int count = 5;  ///< k, 2..256
-  /// Edge of the squares of pixels that stay together, in all channels: as neighbours in a photograph are nearly copies of
-  /// each other, pixels dealt out one by one are not unseen. 0 deals out each channel of each pixel by itself. Squares lie
-  /// in rows and columns: those of a volume with depth * height rows do not hold its slices together.
-  int block = 8;
-  std::uint64_t seed = 1;  ///< Of the random deal: the same seed gives the same folds everywhere.
-};
-
-/// Checks both numbers against their ranges.
-///
-/// @throws std::invalid_argument that names the field, its value and the allowed range.
-inline void validate(Folds const& folds) {
-  if (folds.count < 2 || folds.count > 256) {
-    throw std::invalid_argument("scc::Folds::count is " + std::to_string(folds.count) + ", must be in [2, 256]");
-  }
-  if (folds.block < 0) {
-    throw std::invalid_argument("scc::Folds::block is " + std::to_string(folds.block) + ", must be at least 0");
-  }
-}
-
-}  // namespace scc
 
 namespace scc::cpu {
 
