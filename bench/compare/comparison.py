@@ -206,8 +206,8 @@ def describe(arguments, comparison, self_test):
             " one, so that idle threads of other methods have gone to sleep, and after one call that wakes its own."
             f" PyTorch was told to use {arguments.threads} threads and has {torch.get_num_threads()}, scc gets"
             f" {comparison.library.threads()}; {shared}. Busy cores: processor time over wall time.",
-            "Peak memory: of one call with gradient in a fresh process, above what is resident before it, without"
-            " the images and the gradient. The system's count of resident memory may lag by 0.1 MiB per processor.",
+            "Peak memory: of one call with gradient in a fresh process, without huge pages, above what is resident"
+            " before it. The system's count may lag by 0.1 MiB per processor.",
         ]
     else:
         notes += [
@@ -216,6 +216,10 @@ def describe(arguments, comparison, self_test):
             "Peak memory: of PyTorch's allocator, which also gives scc its workspace, above what is allocated before"
             " the call.",
         ]
+    notes.append(
+        "The images are not in the peak. Nor is scc's gradient, for which the caller has memory; PyTorch makes its own,"
+        " 4 bytes per pixel, which are in it."
+    )
     notes += [f"Left out: {key}: {reason}." for key, reason in comparison.left_out]
     options = comparison.options
     return {
