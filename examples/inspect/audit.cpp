@@ -9,7 +9,6 @@
 #include <iomanip>
 #include <iostream>
 #include <scc/scc.hpp>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>

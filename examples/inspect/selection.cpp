@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <scc/scc.hpp>
@@ -42,10 +41,9 @@ scc::Candidates candidates_of(Request const& request) {
   return candidates;
 }
 
-// Before any work is done: the table would replace an image, or cannot be written.
-void require_place_for_table(Request const& request, std::vector<std::filesystem::path> const& images) {
+// Before any work is done.
+void require_writable_table(Request const& request) {
   if (!request.csv.empty()) {
-    require_not_an_image(request.csv, images);
     write_file(request.csv, csv_header);
   }
 }
@@ -54,11 +52,9 @@ void require_place_for_table(Request const& request, std::vector<std::filesystem
 std::vector<std::string> add_folders(Request const& request, scc::CrossValidation& validation) {
   auto const inputs = list_images(request.input);
   auto const translations = list_images(request.translation);
-  std::vector<std::filesystem::path> images = files_of(inputs);
-  for (auto const& file : files_of(translations)) {
-    images.push_back(file);
-  }
-  require_place_for_table(request, images);
+  require_not_an_image(request.csv, files_of(inputs));
+  require_not_an_image(request.csv, files_of(translations));
+  require_writable_table(request);
   report_partnerless(inputs, translations, request.translation);
   report_partnerless(translations, inputs, request.input);
   std::vector<std::string> failed;
@@ -154,7 +150,8 @@ bool select(Request const& request) {
   if (request.task == Task::audit) {
     failed = add_folders(request, validation);
   } else {
-    require_place_for_table(request, {request.input, request.translation});
+    require_not_an_image(request.csv, {request.input, request.translation});
+    require_writable_table(request);
     cross_validate(
       validation,
       request.task == Task::synthetic_pair ? synthetic_pair() : read_pair(request.input, request.translation),

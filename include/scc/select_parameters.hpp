@@ -38,7 +38,7 @@ namespace scc {
 inline Candidates default_candidates(Options const& options = {}) {
   Options attempt = options;
   attempt.basis = Basis::histogram;
-  Plan const own(attempt);
+  Plan const own(attempt);  // refuses what no candidate could mend
 
   Candidates candidates;
   double const width = options.domain_max - options.domain_min;
