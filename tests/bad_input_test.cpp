@@ -694,6 +694,33 @@ TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, 
   }
 }
 
+TEMPLATE_TEST_CASE("a domain between two numbers of the pixel type has no odd pixels but those that are", "",
+                   Eigen::half, Eigen::bfloat16) {
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Options options = setup.options;
+    options.center_min = options.domain_min = 1 - 1e-5;
+    options.center_max = options.domain_max = 1 + 1e-4;
+    options.bandwidth = 1e-4;
+    Loss const loss(options);
+    Shape const shape{2, 1, 1, 9};
+    Batch<TestType> x(shape, TestType(1.0F));
+    Batch<TestType> const y(shape, TestType(1.0F));
+    x.pixels[2] = TestType(1.5F);
+    x.pixels[12] = std::numeric_limits<TestType>::quiet_NaN();
+    Workspace workspace;
+    loss.forward(x.view(), y.view(), workspace);
+    CHECK(same_bits(workspace.diagnostics(0), scc::Diagnostics{1, 0, 0, 0}));
+    CHECK(same_bits(workspace.diagnostics(1), scc::Diagnostics{0, 1, 0, 0}));
+    Batch<double> dx(shape, double{canary});
+    loss.backward_x(x.view(), y.view(), workspace, 1.0, dx.view());
+    for (std::size_t k = 0; k < 9; ++k) {
+      CHECK((k != 2 || dx.pixels[k] == 0));
+      CHECK(std::isfinite(dx.pixels[k]));
+    }
+  }
+}
+
 TEST_CASE("NaNs of either sign and any payload are NaNs") {
   std::vector<float> const nans{std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
                                 std::nanf("1"), std::nanf("0x3fffff"), std::numeric_limits<float>::signaling_NaN()};

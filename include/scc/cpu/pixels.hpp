@@ -32,13 +32,13 @@ namespace scc::cpu {
 /// Pixels are worked on in blocks of this many; the tables of a block fit the first-level cache.
 inline constexpr int block_size = 128;
 
-/// A block of consecutive pixels of one image. Entries beyond the last pixel are at the centre of the domain.
+/// A block of consecutive pixels of one image. Entries beyond the last pixel are at the lower end of the domain.
 template <class Real>
 struct PixelBlock {
   /// As wide as a Real.
   using Flag = typename MappedPixel<Real>::Flag;
 
-  alignas(64) Real t[block_size];         ///< Pixel values clamped and mapped to [-1, 1]; 0 for a NaN.
+  alignas(64) Real t[block_size];         ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
   alignas(64) Flag outside[block_size];   ///< 1 where the pixel was outside the domain.
   std::int64_t outside_count, nan_count;  ///< Pixels outside the domain, and NaN pixels
 };
@@ -119,7 +119,7 @@ template <class Real, class T>
 void load_block(Instructions instructions, PixelRuns<T> const& pixels, DomainMap<Real> const& domain,
                 std::int64_t start, std::int64_t count, PixelBlock<Real>& block) {
   if (count < block_size) {
-    std::fill(block.t + count, block.t + block_size, domain.center);
+    std::fill(block.t + count, block.t + block_size, domain.lowest);
   }
   pixels.for_each(start, count, [&](T* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
     Real* const out = block.t + offset;

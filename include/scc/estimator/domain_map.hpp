@@ -57,7 +57,7 @@ struct MappedPixel {
   /// As wide as a Real, so that numbers and flags go through SIMD registers side by side.
   using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
-  Real t;        ///< Value clamped to the domain and mapped to [-1, 1]; 0 for a NaN.
+  Real t;        ///< Value clamped to the domain and mapped to [-1, 1]; a NaN counts as the lower end.
   Flag outside;  ///< 1 if it was clamped, so that its gradient is 0; else 0.
   Flag nan;      ///< 1 if it was a NaN, else 0.
 };
@@ -88,7 +88,8 @@ struct DomainMap {
   /// The pixel with this value, which may lie outside the domain or be NaN.
   SCC_HOST_DEVICE SCC_ALWAYS_INLINE MappedPixel<Real> locate(Real value) const {
     bool const nan = is_nan(value);
-    Real const finite = nan ? center : value;
+    // The ends are inside for certain; the centre is not, where the pixel type has no number near it.
+    Real const finite = nan ? lowest : value;
     Real const inside = smaller(larger(finite, lowest), highest);
     Real const t = (inside - center) * scale;
     return {smaller(larger(t, Real(-1)), Real(1)), inside != finite ? 1 : 0, nan ? 1 : 0};
