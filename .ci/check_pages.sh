@@ -173,11 +173,6 @@ script_of() {
 print_program_options() {
   local name=$1 file
   local sources=()
-  # One without --help may do anything with it.
-  if command -v "$name" > /dev/null && "$name" --help > "$work/help" 2>&1; then
-    print_options < "$work/help"
-    return
-  fi
   for file in "${cmake_files[@]}"; do
     if grep -qE "add_executable\($name\b" "$file"; then
       sources+=("$(dirname "$file")"/{,"${name#scc_}/"}*.cpp)
@@ -185,6 +180,11 @@ print_program_options() {
   done
   if [[ -f bench/$name.cpp ]]; then
     sources+=("bench/$name.cpp")
+  fi
+  # One without --help may do anything with it, its whole work for one.
+  if command -v "$name" > /dev/null && grep -qe --help /dev/null "${sources[@]}" && "$name" --help > "$work/help" 2>&1; then
+    print_options < "$work/help"
+    return
   fi
   cat /dev/null "${sources[@]}" | print_options
   if [[ $name == *_bench ]]; then

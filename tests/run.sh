@@ -11,14 +11,16 @@ source .ci/packages.sh
 
 print_usage() {
   cat << 'TEXT'
-usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS]
+usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS [SEED]]
 
   (no option)      all tests, optimised; those of the kernels on the CPU if the CUDA toolkit is there, and on the GPU if
                    there is one, too
   --sanitize       all tests under AddressSanitizer and UndefinedBehaviorSanitizer
   --cuda           all tests, with the GPU backend compiled by nvcc, which must be there
   --ci             all tests, with the benchmarks built, and the GPU backend by nvcc where there is one
-  --fuzz SECONDS   feeds random input to the library for so long; a finding is written to build/fuzz
+  --fuzz SECONDS [SEED]
+                   feeds random input to the library for so long; a finding is written to build/fuzz. With a SEED it
+                   starts from nothing, and the input is the same every time
 TEXT
 }
 
@@ -34,14 +36,19 @@ run_preset() {
 }
 
 run_fuzzer() {
-  local seconds=$1
+  local seconds=$1 seed=$2
   require_packages "${build_packages[@]}" clang
   cmake --preset fuzz
   cmake --build --preset fuzz --parallel "$(nproc)"
-  mkdir -p build/fuzz/corpus
-  # -timeout: no input may take longer than this many seconds.
-  build/fuzz/tests/fuzz/scc_fuzz -max_total_time="$seconds" -timeout=20 -max_len=512 -len_control=0 -print_final_stats=1 \
-    -artifact_prefix=build/fuzz/ build/fuzz/corpus
+  local corpus=build/fuzz/corpus
+  if [[ -n $seed ]]; then
+    corpus=build/fuzz/corpus_of_seed
+    rm -rf "$corpus"
+  fi
+  mkdir -p "$corpus"
+  # -timeout: no input may take longer than this many seconds. Seed 0 is one by the clock.
+  build/fuzz/tests/fuzz/scc_fuzz -max_total_time="$seconds" -seed="${seed:-0}" -timeout=20 -max_len=512 -len_control=0 \
+    -print_final_stats=1 -artifact_prefix=build/fuzz/ "$corpus"
 }
 
 needed=("${build_packages[@]}" "${test_packages[@]}" "${example_packages[@]}")
@@ -73,7 +80,11 @@ case "${1-}" in
       echo "tests/run.sh: --fuzz needs a number of seconds, was given '${2-}'" >&2
       exit 2
     fi
-    run_fuzzer "$2"
+    if ! [[ ${3-} =~ ^([1-9][0-9]*)?$ ]]; then
+      echo "tests/run.sh: the seed of --fuzz must be a number, was given '$3'" >&2
+      exit 2
+    fi
+    run_fuzzer "$2" "${3-}"
     ;;
   -h | --help)
     print_usage

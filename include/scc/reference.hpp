@@ -29,13 +29,14 @@ namespace scc {
 /// The double sums over i and j are products of two means, because each kernel is a product of a function of x and a
 /// function of y; that is the only step beyond the definition.
 ///
+/// @tparam Real    Type of the pixels: a number that converts to double.
 /// @param options  Parameters; `basis` and `tolerance` have no meaning here.
 /// @param x        [M] pixels of the input; values outside the domain are treated as its nearest end, NaN makes all NaN.
 /// @param y        [M] pixels of the translation, likewise.
 /// @return matrices in host memory.
 /// @throws std::invalid_argument if an option is out of range, or x and y differ in length or are empty.
-inline Statistics reference_statistics(Options const& options, std::vector<double> const& x,
-                                       std::vector<double> const& y) {
+template <class Real = double>  // and so that only who calls this waits for the compiler to go through Eigen's solvers
+Statistics reference_statistics(Options const& options, std::vector<Real> const& x, std::vector<Real> const& y) {
   validate(options);
   if (x.size() != y.size() || x.empty()) {
     throw std::invalid_argument("scc::reference_statistics: x has " + std::to_string(x.size()) + " pixels and y has " +
@@ -45,10 +46,10 @@ inline Statistics reference_statistics(Options const& options, std::vector<doubl
   Eigen::Index const n = options.centers_per_axis;
   double const sign = options.kernel == Kernel::gaussian ? -1.0 : 1.0;
 
-  auto const kernel_matrix = [&](std::vector<double> const& pixels) {  // [n, M]: k(pixel_j - mu_p)
+  auto const kernel_matrix = [&](std::vector<Real> const& pixels) {  // [n, M]: k(pixel_j - mu_p)
     Eigen::MatrixXd k(n, pixel_count);
     for (Eigen::Index j = 0; j < pixel_count; ++j) {
-      double const pixel = pixels[static_cast<std::size_t>(j)];
+      auto const pixel = static_cast<double>(pixels[static_cast<std::size_t>(j)]);
       double const raised = pixel < options.domain_min ? options.domain_min : pixel;
       double const value = raised > options.domain_max ? options.domain_max : raised;  // NaN stays NaN
       for (Eigen::Index p = 0; p < n; ++p) {

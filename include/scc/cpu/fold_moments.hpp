@@ -70,7 +70,7 @@ public:
       lengths[fold] = 0;
     };
     Diagnostics const found = for_each_block<double>(
-      instructions, options, x, y, image, 0, x.pixels(),
+      instructions, {options, x}, {options, y}, image, 0, x.pixels(),
       [&](auto const& x_block, auto const& y_block, std::int64_t first, int length) {
         for (int k = 0; k < length; ++k) {
           std::int64_t const pixel = first + k, place = pixel % plane;

@@ -76,11 +76,11 @@ public:
     prepare(x, workspace);
     if (!workspace.rsmi_.empty()) {
       if (plan_->basis() == Basis::histogram) {
-        histogram_moments(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace);
+        histogram_moments({options(), x}, {options(), y}, x.pixels(), workspace);
       } else if (uses_double<X, Y>()) {
-        chebyshev_moments<double>(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, workspace.double_tables_);
+        chebyshev_moments<double>({options(), x}, {options(), y}, x.pixels(), workspace, workspace.double_tables_);
       } else {
-        chebyshev_moments<float>(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, workspace.float_tables_);
+        chebyshev_moments<float>({options(), x}, {options(), y}, x.pixels(), workspace, workspace.float_tables_);
       }
       solve_images(workspace);
     }
@@ -111,7 +111,7 @@ public:
                 GradientMode mode = GradientMode::overwrite) const {
     require_backward(x, y, workspace);
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    differentiate_pixels(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, grad_loss, dloss_dy, Side::y, mode);
+    differentiate_pixels(x, y, workspace, grad_loss, dloss_dy, Side::y, mode);
   }
 
   /// dloss_dx = grad_loss dL/dx; otherwise as backward().
@@ -127,7 +127,7 @@ public:
                   ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
     require_backward(x, y, workspace);
     detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
-    differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);
+    differentiate_pixels(y, x, workspace, grad_loss, dloss_dx, Side::x, mode);
   }
 
   /// Both gradients; otherwise as backward().
@@ -147,8 +147,8 @@ public:
     detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     detail::require_distinct(dloss_dx, dloss_dy);
-    differentiate_pixels(ImageBatch<Y const>(y), ImageBatch<X const>(x), workspace, grad_loss, dloss_dx, Side::x, mode);
-    differentiate_pixels(ImageBatch<X const>(x), ImageBatch<Y const>(y), workspace, grad_loss, dloss_dy, Side::y, mode);
+    differentiate_pixels(y, x, workspace, grad_loss, dloss_dx, Side::x, mode);
+    differentiate_pixels(x, y, workspace, grad_loss, dloss_dy, Side::y, mode);
   }
 
   /// forward() and backward() in one call: returns L and writes grad_loss dL/dy.
@@ -224,16 +224,16 @@ private:
     workspace.alpha_.resize(count * unknown_count());
   }
 
-  template <class Real, class X, class Y>
-  void chebyshev_moments(ImageBatch<X const> const& x, ImageBatch<Y const> const& y, Workspace& workspace,
-                         AlignedBuffer<Real>& tables) const {
+  template <class Real>
+  void chebyshev_moments(PixelReader<Real> const& x, PixelReader<Real> const& y, std::int64_t pixels,
+                         Workspace& workspace, AlignedBuffer<Real>& tables) const {
     using Moments = ChebyshevMoments<Real>;
     int const degree = plan_->resolution();
     int const threads = thread_count();
-    std::int64_t const pixels = x.pixels();
+    auto const images = static_cast<std::int64_t>(workspace.rsmi_.size());
     Chunks const chunks(pixels);
     auto const chunk_count = static_cast<std::size_t>(chunks.count());
-    auto const tasks = static_cast<std::size_t>(x.images) * chunk_count;
+    auto const tasks = workspace.rsmi_.size() * chunk_count;
     auto const table_size = aligned_size<Real>(Moments::table_size(degree));
     auto const sum_size = aligned_size<double>(Moments::sum_size(degree));
     tables.reserve(table_size * static_cast<std::size_t>(threads));
@@ -246,15 +246,15 @@ private:
       Moments moments(instructions_, degree, tables.data() + table_size * static_cast<std::size_t>(thread),
                       workspace.sums_.data() + sum_size * static_cast<std::size_t>(thread));
       auto const index = static_cast<std::size_t>(task);
-      workspace.chunk_diagnostics_[index] = for_each_block<Real>(
-        instructions_, options(), x, y, task / chunks.count(), chunks.start(chunk), chunks.length(chunk),
-        [&](auto const& x_block, auto const& y_block, std::int64_t, int count) {
-          moments.add(x_block, y_block, count);
-        });
+      workspace.chunk_diagnostics_[index] =
+        for_each_block(instructions_, x, y, task / chunks.count(), chunks.start(chunk), chunks.length(chunk),
+                       [&](auto const& x_block, auto const& y_block, std::int64_t, int count) {
+                         moments.add(x_block, y_block, count);
+                       });
       moments.finish(&workspace.chunk_sums_[index * term_count()]);
     });
 
-    parallel_for(x.images, threads, [&](std::int64_t image, int) {
+    parallel_for(images, threads, [&](std::int64_t image, int) {
       auto const first = static_cast<std::size_t>(image) * chunk_count;
       auto const size = static_cast<std::size_t>(degree) + 1;
       double* const moments = &workspace.moments_[static_cast<std::size_t>(image) * moment_count()];
@@ -277,10 +277,10 @@ private:
     });
   }
 
-  template <class X, class Y>
-  void histogram_moments(ImageBatch<X const> const& x, ImageBatch<Y const> const& y, Workspace& workspace) const {
+  void histogram_moments(PixelReader<double> const& x, PixelReader<double> const& y, std::int64_t pixels,
+                         Workspace& workspace) const {
     int const threads = thread_count();
-    std::int64_t const pixels = x.pixels();
+    auto const images = static_cast<std::int64_t>(workspace.rsmi_.size());
     auto const bin_count = aligned_size<std::int64_t>(moment_count());
     workspace.bins_.reserve(bin_count * static_cast<std::size_t>(threads));
     workspace.chunk_diagnostics_.resize(static_cast<std::size_t>(threads));
@@ -288,11 +288,9 @@ private:
 
     auto const fill = [&](std::int64_t image, std::int64_t start, std::int64_t count, std::size_t part) {
       HistogramBins bins(instructions_, plan_->basis_size(), pixels, all_bins + part * bin_count);
-      workspace.chunk_diagnostics_[part] =
-        for_each_block<double>(instructions_, options(), x, y, image, start, count,
-                               [&](auto const& x_block, auto const& y_block, std::int64_t, int length) {
-                                 bins.add(x_block, y_block, length);
-                               });
+      workspace.chunk_diagnostics_[part] = for_each_block(instructions_, x, y, image, start, count,
+                                                          [&](auto const& x_block, auto const& y_block, std::int64_t,
+                                                              int length) { bins.add(x_block, y_block, length); });
     };
     auto const collect = [&](std::int64_t image, std::size_t first, std::size_t parts) {
       double* const moments = &workspace.moments_[static_cast<std::size_t>(image) * moment_count()];
@@ -310,15 +308,15 @@ private:
     };
 
     // The bins are integers, so the cut can follow the number of threads and the sums still agree to the bit.
-    if (x.images >= threads) {
-      parallel_for(x.images, threads, [&](std::int64_t image, int thread) {
+    if (images >= threads) {
+      parallel_for(images, threads, [&](std::int64_t image, int thread) {
         fill(image, 0, pixels, static_cast<std::size_t>(thread));
         collect(image, static_cast<std::size_t>(thread), 1);
       });
       return;
     }
     std::int64_t const share = (pixels + threads - 1) / threads;
-    for (std::int64_t image = 0; image < x.images; ++image) {
+    for (std::int64_t image = 0; image < images; ++image) {
       parallel_for(threads, threads, [&](std::int64_t part, int) {
         std::int64_t const start = std::min(part * share, pixels);
         fill(image, start, std::min(share, pixels - start), static_cast<std::size_t>(part));
@@ -363,52 +361,52 @@ private:
   }
 
   template <class Other, class Varied, class G>
-  void differentiate_pixels(ImageBatch<Other const> const& other, ImageBatch<Varied const> const& varied,
+  void differentiate_pixels(ImageBatch<Other> const& other, ImageBatch<Varied> const& varied,
                             Workspace const& workspace, double grad_loss, ImageBatch<G> const& gradient, Side side,
                             GradientMode mode) const {
-    if (varied.images == 0 || varied.pixels() == 0) {
+    std::int64_t const pixels = varied.pixels();
+    if (varied.images == 0 || pixels == 0) {
       return;
     }
+    double const factor = grad_loss * gradient_factor(options(), varied.images, pixels);
     if (plan_->basis() == Basis::histogram || uses_double<Other, Varied>()) {
-      differentiate_pixels_in<double>(other, varied, workspace, grad_loss, gradient, side, mode);
+      differentiate_blocks<double>({options(), other}, {options(), varied}, {gradient, mode}, pixels, workspace, side,
+                                   factor);
     } else {
-      differentiate_pixels_in<float>(other, varied, workspace, grad_loss, gradient, side, mode);
+      differentiate_blocks<float>({options(), other}, {options(), varied}, {gradient, mode}, pixels, workspace, side,
+                                  factor);
     }
   }
 
-  template <class Real, class Other, class Varied, class G>
-  void differentiate_pixels_in(ImageBatch<Other const> const& other, ImageBatch<Varied const> const& varied,
-                               Workspace const& workspace, double grad_loss, ImageBatch<G> const& gradient, Side side,
-                               GradientMode mode) const {
-    std::int64_t const pixels = varied.pixels();
+  template <class Real>
+  void differentiate_blocks(PixelReader<Real> const& other, PixelReader<Real> const& varied,
+                            GradientWriter<Real> const& gradient, std::int64_t pixels, Workspace const& workspace,
+                            Side side, double factor) const {
     Chunks const chunks(pixels);
-    double const factor = grad_loss * gradient_factor(options(), varied.images, pixels);
-
-    parallel_for(varied.images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
+    auto const images = static_cast<std::int64_t>(workspace.rsmi_.size());
+    parallel_for(images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
       std::int64_t const image = task / chunks.count();
       std::int64_t const chunk = task % chunks.count();
       double const* const coefficients = &workspace.drsmi_dmoments_[static_cast<std::size_t>(image) * moment_count()];
-      PixelRuns<G> const out(gradient, image);
       alignas(64) Real values[block_size];
-      auto const differentiate_blocks = [&](auto&& evaluate) {
-        for_each_block<Real>(instructions_, options(), other, varied, image, chunks.start(chunk), chunks.length(chunk),
-                             [&](auto const& other_block, auto const& varied_block, std::int64_t at, int length) {
-                               evaluate(other_block, varied_block, length);
-                               store_gradient(out, at, length, values, varied_block.outside,
-                                              mode == GradientMode::accumulate);
-                             });
+      auto const write_blocks = [&](auto&& evaluate) {
+        for_each_block(instructions_, other, varied, image, chunks.start(chunk), chunks.length(chunk),
+                       [&](auto const& other_block, auto const& varied_block, std::int64_t at, int length) {
+                         evaluate(other_block, varied_block, length);
+                         gradient.store(image, at, length, values, varied_block.outside);
+                       });
       };
       if constexpr (std::is_same_v<Real, double>) {
         if (plan_->basis() == Basis::histogram) {
           HistogramGradient at_pixels(instructions_, plan_->basis_size(), coefficients, side, factor);
-          differentiate_blocks([&](auto const& other_block, auto const& varied_block, int length) {
+          write_blocks([&](auto const& other_block, auto const& varied_block, int length) {
             at_pixels.evaluate(other_block, varied_block, length, values);
           });
           return;
         }
       }
       ChebyshevGradient<Real> at_pixels(instructions_, plan_->resolution(), coefficients, side, factor);
-      differentiate_blocks([&](auto const& other_block, auto const& varied_block, int) {
+      write_blocks([&](auto const& other_block, auto const& varied_block, int) {
         at_pixels.evaluate(other_block, varied_block, values);
       });
     });

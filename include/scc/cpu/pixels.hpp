@@ -8,12 +8,14 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <type_traits>
 
 #include "../diagnostics.hpp"
 #include "../element_type.hpp"
 #include "../estimator/domain_map.hpp"
+#include "../gradient_mode.hpp"
 #include "../image_batch.hpp"
 #include "../options.hpp"
 #include "lanes.hpp"
@@ -43,16 +45,15 @@ struct PixelBlock {
   std::int64_t outside_count, nan_count;  ///< Pixels outside the domain, and NaN pixels
 };
 
-/// Steps through the pixels of one image in the order c, h, w, in runs of equally spaced pixels as long as the strides
-/// allow.
-template <class T>
+/// The places in memory of the pixels of a batch: those of one image in the order c, h, w, in runs of equally spaced
+/// elements as long as the strides allow.
 class PixelRuns {
 public:
-  /// @param view   A batch, whose pixels must outlive this.
-  /// @param image  Which image, 0 <= image < images.
-  PixelRuns(ImageBatch<T> const& view, std::int64_t image)
-      : first_(view.data + image * view.image_stride),
-        view_(view),
+  /// @param view  Any batch.
+  template <class T>
+  explicit PixelRuns(ImageBatch<T> const& view)
+      : strides_(detail::strides(view)),
+        height_(view.height),
         run_length_(view.width) {
     if (view.row_stride == view.width * view.column_stride || view.height == 1) {
       run_length_ *= view.height;
@@ -63,15 +64,17 @@ public:
     }
   }
 
-  /// Calls body(first, step, offset, length) for each run of the pixels [start, start + count): `length` elements at
-  /// first, first + step, ..., the first of them number `offset` of the range.
+  /// Calls body(first, step, offset, length) for each run of the pixels [start, start + count) of an image: the
+  /// elements number first, first + step, ... of the batch's memory are `length` pixels, the first of them number
+  /// `offset` of the range.
   template <class Body>
-  void for_each(std::int64_t start, std::int64_t count, Body const& body) const {
+  void for_each(std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) const {
+    std::int64_t const step = strides_[3];
     std::int64_t run = start / run_length_;
     std::int64_t within = start % run_length_;
     for (std::int64_t offset = 0; offset < count; ++run, within = 0) {
       std::int64_t const length = std::min(run_length_ - within, count - offset);
-      body(first_ + run_offset(run) + within * view_.column_stride, view_.column_stride, offset, length);
+      body(image * strides_[0] + run_offset(run) + within * step, step, offset, length);
       offset += length;
     }
   }
@@ -79,14 +82,13 @@ public:
 private:
   std::int64_t run_offset(std::int64_t run) const {
     if (rows_are_joined_) {
-      return run * view_.channel_stride;
+      return run * strides_[1];
     }
-    return run / view_.height * view_.channel_stride + run % view_.height * view_.row_stride;
+    return run / height_ * strides_[1] + run % height_ * strides_[2];
   }
 
-  T* first_;
-  ImageBatch<T> view_;
-  std::int64_t run_length_;
+  std::array<std::int64_t, 4> strides_;
+  std::int64_t height_, run_length_;
   bool rows_are_joined_ = false;
 };
 
@@ -114,67 +116,115 @@ SCC_TARGET_AVX2 void map_block_avx2(DomainMap<Real> const& domain, PixelBlock<Re
   map_block(domain, block);
 }
 
-/// Reads pixels [start, start + count) of an image, count <= block_size.
-template <class Real, class T>
-void load_block(Instructions instructions, PixelRuns<T> const& pixels, DomainMap<Real> const& domain,
-                std::int64_t start, std::int64_t count, PixelBlock<Real>& block) {
-  if (count < block_size) {
-    std::fill(block.t + count, block.t + block_size, domain.lowest);
+/// Reads the pixels of a batch, block by block. What the passes over the pixels see of the type of its elements: they are
+/// compiled once for all types.
+template <class Real>
+class PixelReader {
+public:
+  /// @param options  Domain of the pixels.
+  /// @param view     A valid batch, whose pixels must outlive this.
+  template <class T>
+  PixelReader(Options const& options, ImageBatch<T> const& view)
+      : domain_(DomainMap<Real>::of(options, element_type<T>)),
+        runs_(view),
+        data_(view.data),
+        read_(&read<std::remove_const_t<T>>) {}
+
+  /// Reads pixels [start, start + count) of an image, count <= block_size.
+  void load(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count,
+            PixelBlock<Real>& block) const {
+    if (count < block_size) {
+      std::fill(block.t + count, block.t + block_size, domain_.lowest);
+    }
+    runs_.for_each(image, start, count,
+                   [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+                     read_(domain_, data_, first, step, length, block.t + offset);
+                   });
+    if (instructions == Instructions::avx2) {
+      map_block_avx2(domain_, block);
+    } else {
+      map_block(domain_, block);
+    }
   }
-  pixels.for_each(start, count, [&](T* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
-    Real* const out = block.t + offset;
-    auto const read = [&](std::int64_t stride) {
+
+private:
+  template <class T>
+  static void read(DomainMap<Real> const& domain, void const* data, std::int64_t first, std::int64_t step,
+                   std::int64_t length, Real* out) {
+    T const* const pixels = static_cast<T const*>(data) + first;
+    auto const read_every = [&](std::int64_t stride) {
       for (std::int64_t k = 0; k < length; ++k) {
-        if constexpr (std::is_same_v<std::remove_const_t<T>, std::uint8_t>) {
-          out[k] = domain.byte_value(first[k * stride]);
+        if constexpr (std::is_same_v<T, std::uint8_t>) {
+          out[k] = domain.byte_value(pixels[k * stride]);
         } else {
-          out[k] = static_cast<Real>(first[k * stride]);
+          out[k] = static_cast<Real>(pixels[k * stride]);
         }
       }
     };
-    step == 1 ? read(1) : read(step);
-  });
-  if (instructions == Instructions::avx2) {
-    map_block_avx2(domain, block);
-  } else {
-    map_block(domain, block);
+    step == 1 ? read_every(1) : read_every(step);
   }
-}
+
+  DomainMap<Real> domain_;
+  PixelRuns runs_;
+  void const* data_;
+  void (*read_)(DomainMap<Real> const&, void const*, std::int64_t, std::int64_t, std::int64_t, Real*);
+};
 
 /// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a block
 /// at a time, and counts the odd ones.
-template <class Real, class X, class Y, class Body>
-Diagnostics for_each_block(Instructions instructions, Options const& options, ImageBatch<X> const& x,
-                           ImageBatch<Y> const& y, std::int64_t image, std::int64_t start, std::int64_t count,
-                           Body const& body) {
-  DomainMap<Real> const x_domain = DomainMap<Real>::of(options, element_type<X>);
-  DomainMap<Real> const y_domain = DomainMap<Real>::of(options, element_type<Y>);
-  PixelRuns<X> const x_pixels(x, image);
-  PixelRuns<Y> const y_pixels(y, image);
+template <class Real, class Body>
+Diagnostics for_each_block(Instructions instructions, PixelReader<Real> const& x, PixelReader<Real> const& y,
+                           std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) {
   PixelBlock<Real> x_block, y_block;
   Diagnostics found;
   for (std::int64_t offset = 0; offset < count; offset += block_size) {
     std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
-    load_block(instructions, x_pixels, x_domain, start + offset, length, x_block);
-    load_block(instructions, y_pixels, y_domain, start + offset, length, y_block);
+    x.load(instructions, image, start + offset, length, x_block);
+    y.load(instructions, image, start + offset, length, y_block);
     found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
     body(x_block, y_block, start + offset, static_cast<int>(length));
   }
   return found;
 }
 
-/// Writes, or adds, gradients [count] to pixels [start, start + count). A pixel outside the domain has gradient 0.
-template <class Real, class G>
-void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t count, Real const* gradient,
-                    typename PixelBlock<Real>::Flag const* outside, bool accumulate) {
-  // A double buffer keeps its digits and its range whatever the pixels are.
-  using Sum = std::conditional_t<std::is_same_v<G, double>, double, Real>;
-  pixels.for_each(start, count, [&](G* first, std::int64_t step, std::int64_t offset, std::int64_t length) {
-    auto const write = [&](std::int64_t stride) {
+/// Writes gradients to the pixels of a batch, or adds them, whatever the type of its elements.
+template <class Real>
+class GradientWriter {
+public:
+  /// As wide as a Real.
+  using Flag = typename PixelBlock<Real>::Flag;
+
+  /// @param view  A valid batch whose elements do not overlap, and must outlive this.
+  /// @param mode  Overwrite the elements or add to them.
+  template <class G>
+  GradientWriter(ImageBatch<G> const& view, GradientMode mode)
+      : runs_(view),
+        data_(view.data),
+        write_(mode == GradientMode::accumulate ? &write<G, true> : &write<G, false>) {}
+
+  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
+  void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
+             Flag const* outside) const {
+    runs_.for_each(image, start, count,
+                   [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+                     write_(data_, first, step, length, gradient + offset, outside + offset);
+                   });
+  }
+
+private:
+  template <class G, bool Accumulates>
+  static void write(void* data, std::int64_t first, std::int64_t step, std::int64_t length, Real const* gradient,
+                    Flag const* outside) {
+    // A double buffer keeps its digits and its range whatever the pixels are.
+    using Sum = std::conditional_t<std::is_same_v<G, double>, double, Real>;
+    G* const elements = static_cast<G*>(data) + first;
+    auto const write_every = [&](std::int64_t stride) {
       for (std::int64_t k = 0; k < length; ++k) {
-        Real const value = outside[offset + k] != 0 ? Real(0) : gradient[offset + k];
-        G& target = first[k * stride];
-        auto const result = accumulate ? static_cast<Sum>(target) + static_cast<Sum>(value) : static_cast<Sum>(value);
+        G& target = elements[k * stride];
+        auto result = static_cast<Sum>(outside[k] != 0 ? Real(0) : gradient[k]);
+        if constexpr (Accumulates) {
+          result = static_cast<Sum>(target) + result;
+        }
         if constexpr (sizeof(G) < sizeof(float)) {
           // 16-bit types are made from float alone.
           target = static_cast<G>(static_cast<float>(result));
@@ -183,8 +233,12 @@ void store_gradient(PixelRuns<G> const& pixels, std::int64_t start, std::int64_t
         }
       }
     };
-    step == 1 ? write(1) : write(step);
-  });
-}
+    step == 1 ? write_every(1) : write_every(step);
+  }
+
+  PixelRuns runs_;
+  void* data_;
+  void (*write_)(void*, std::int64_t, std::int64_t, std::int64_t, Real const*, Flag const*);
+};
 
 }  // namespace scc::cpu
