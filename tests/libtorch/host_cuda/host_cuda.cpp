@@ -3,27 +3,26 @@
 
 /// @file
 /// Gives a LibTorch without CUDA a device "cuda", with its tensors in host memory: every operator works on them as that of
-/// the CPU does. With tests/emulation, whose kernels read host memory too, the adapter's part for CUDA can be run.
+/// the CPU does. With the runtime of tests/ptx, whose device memory is host memory too, the adapter's part for CUDA runs.
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/Storage.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <cstdlib>
-#include <cstring>
 #include <cuda_runtime_api.h>
 #include <memory>
 #include <new>
 #include <torch/library.h>
 #include <vector>
 
+#include "../../ptx/memory.hpp"
+
 namespace {
 
 constexpr auto cuda = c10::DeviceType::CUDA;
-constexpr std::size_t cuda_alignment = 512;  // of LibTorch's allocator of device memory
 
-// The current device is that of the emulated runtime; there is one stream.
+// The current device is that of the runtime; there is one stream.
 class HostGuard final : public c10::impl::DeviceGuardImplInterface {
 public:
   static constexpr c10::DeviceType static_type = cuda;
@@ -81,18 +80,16 @@ at::Tensor alias(at::Tensor const& tensor, c10::Device device) {
                        memory_of(tensor), owner, [](void* held) { delete static_cast<c10::Storage*>(held); }, device));
 }
 
-// A copy of what an operator has made, in memory as LibTorch's allocator of device memory gives it.
+// A copy, in device memory, of what an operator has made.
 at::Tensor on_device(at::Tensor const& tensor, c10::Device device) {
   std::size_t const bytes = tensor.storage().nbytes();
-  std::size_t const rounded = (bytes / cuda_alignment + 1) * cuda_alignment;
-  void* const memory = std::aligned_alloc(cuda_alignment, rounded);
-  if (memory == nullptr) {
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, bytes) != cudaSuccess ||
+      cudaMemcpy(memory, memory_of(tensor), bytes, cudaMemcpyHostToDevice) != cudaSuccess) {
     throw std::bad_alloc();
   }
-  if (bytes > 0) {
-    std::memcpy(memory, memory_of(tensor), bytes);
-  }
-  return make_tensor(tensor, c10::DataPtr(memory, memory, std::free, device));
+  return make_tensor(tensor,
+                     c10::DataPtr(memory, memory, [](void* held) { static_cast<void>(cudaFree(held)); }, device));
 }
 
 // Calls an operator with all tensors and devices as those of the CPU.
@@ -126,6 +123,10 @@ void run_on_cpu(c10::OperatorHandle const& operation, torch::jit::Stack* stack) 
   }
   bool const to_host = operation.operator_name().name == "aten::_copy_from_and_resize";
   operation.callBoxed(stack);
+  for (auto const& original : originals) {
+    // The operator may have written to any of its arguments, unseen by the interpreter.
+    ptx::mark_written(memory_of(original), original.storage().nbytes());
+  }
   auto const to_cuda = [&](at::Tensor const& tensor) {
     if (!tensor.defined() || to_host) {
       return tensor;
