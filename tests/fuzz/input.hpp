@@ -121,10 +121,16 @@ inline scc::Options read_options(Input& input) {
 
 using Extents = std::array<std::int64_t, 4>;
 
+/// No view that the library must accept has a larger extent.
+constexpr std::int64_t largest_extent = 2240;
+
 inline Extents read_extents(Input& input) {
   Extents extents{};
   std::generate(extents.begin(), extents.end(), [&] { return input.integer(1, 4); });
   extents[0] = input.once_in(8) ? extents[0] : 1;  // an image more costs as much as all its pixels
+  if (input.once_in(16)) {                         // more than one block of the GPU has in a tile
+    extents[static_cast<std::size_t>(input.integer(1, 3))] = 200 + 8 * input.integer(0, 255);
+  }
   if (input.once_in(16)) {
     extents[static_cast<std::size_t>(input.integer(0, 3))] = 0;
   }
@@ -149,7 +155,8 @@ public:
     view_.width = extents[3];
     bool const is_negative = std::any_of(extents.begin(), extents.end(), [](std::int64_t e) { return e < 0; });
     is_empty_ = std::find(extents.begin(), extents.end(), 0) != extents.end();
-    bool const is_small = std::all_of(extents.begin(), extents.end(), [](std::int64_t e) { return e <= 4; });
+    bool const is_small =
+      std::all_of(extents.begin(), extents.end(), [](std::int64_t e) { return e <= largest_extent; });
     is_readable_ = !is_negative && (is_empty_ || is_small);
     is_doubtful_ = !is_negative && is_empty_ && !is_small;
     std::array<std::int64_t, 4> strides = dense_strides(input, extents);
@@ -223,7 +230,7 @@ private:
     std::int64_t step = input.integer(1, 2);
     for (auto const axis : order) {
       strides[axis] = step;
-      step = step * std::clamp<std::int64_t>(extents[axis], 1, 4) + (input.once_in(4) ? 3 : 0);
+      step = step * std::clamp<std::int64_t>(extents[axis], 1, largest_extent) + (input.once_in(4) ? 3 : 0);
     }
     return strides;
   }
@@ -238,7 +245,7 @@ private:
       Wide const reach = static_cast<Wide>(strides[axis]) * (extents[axis] - 1);
       (reach < 0 ? below : above) += reach;
     }
-    if (above - below >= 4096) {  // strides are small or huge: this exceeds every memory
+    if (above - below >= 1 << 20) {  // strides are small or huge: this exceeds every memory
       is_readable_ = false;
       view_.data = reinterpret_cast<T*>(alignof(T));
     } else if (input.once_in(64)) {

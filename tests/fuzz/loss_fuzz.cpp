@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Feeds the CPU loss options, shapes, strides, element types and pixels made of random bytes, and aborts where it breaks
-/// a promise: std::invalid_argument is the only answer to misuse and comes before anything is written; only a gradient's
-/// own elements are written; counts, values and gradients are what the pixels call for.
+/// Feeds the losses options, shapes, strides, element types and pixels made of random bytes, and aborts where they break a
+/// promise: std::invalid_argument is the only answer to misuse and comes before anything is written; only a gradient's own
+/// elements are written; counts, values and gradients are what the pixels call for. With nvcc, the GPU's loss runs in the
+/// PTX interpreter with all its checks on, and must agree with the CPU's.
 
 #include <cmath>
 #include <cstdio>
@@ -16,6 +17,11 @@
 #include <vector>
 
 #include "input.hpp"
+
+#if defined(SCC_FUZZ_GPU)
+#include "../ptx/control.hpp"
+#include "../support/gpu_loss.hpp"
+#endif
 
 namespace scc_fuzz {
 namespace {
@@ -270,6 +276,98 @@ void check_estimates(Input& input, scc::cpu::Loss const& loss, scc::cpu::Workspa
           "there are no statistics of an image that is not there");
 }
 
+#if defined(SCC_FUZZ_GPU)
+
+/// The same losses as ready_loss(), and one for a plan that was made for an input, on a device of few multiprocessors.
+scc_test::Loss gpu_loss(Input& input, scc::cpu::Loss const& loss) {
+  ptx::Config& config = ptx::config();
+  config.multiprocessors = static_cast<int>(input.integer(1, 5));
+  config.shared_memory_bytes = 1024 * std::array<std::size_t, 4>{227, 64, 48, 32}[input.byte() % 4];
+  config.blocks = static_cast<ptx::BlockOrder>(input.integer(0, 3));
+  config.lanes = static_cast<ptx::LaneOrder>(input.integer(0, 2));
+  config.seed = input.byte();
+  return scc_test::Loss(loss.plan());
+}
+
+/// That gradients of both backends agree: each element but for its rounding to G, and all in the Euclidean norm.
+template <class G>
+void require_agreement(std::vector<double> const& gpu, std::vector<double> const& cpu, double grad_loss, double bound) {
+  double difference = 0, norm = 0;
+  double const rounding = sizeof(G) == 2 ? 1e-2 : 0;
+  for (std::size_t j = 0; j < cpu.size(); ++j) {
+    require(std::isnan(gpu[j]) == std::isnan(cpu[j]), "the gradient is NaN on both backends or on neither");
+    if (std::isfinite(cpu[j]) && std::isfinite(gpu[j])) {
+      double const error = std::max(0.0, std::abs(gpu[j] - cpu[j]) - rounding * std::abs(cpu[j]));
+      difference += error * error;
+      norm += cpu[j] * cpu[j];
+    }
+  }
+  // A gradient that cancels is measured by the size of its terms, 1 / (N M) each.
+  double const least = std::abs(grad_loss) / std::sqrt(static_cast<double>(cpu.size()));
+  require(std::sqrt(difference) <= bound * std::max(std::sqrt(norm), least) + 1e-7, "the backends' gradients agree");
+}
+
+/// The GPU's answer to what the CPU's loss was asked.
+///
+/// @param is_accepted  Whether the CPU's loss took the images; `workspace` is then filled by them.
+template <class G, class X, class Y>
+void check_gpu(Input& input, scc::cpu::Loss const& loss, scc::ImageBatch<X const> const& x,
+               scc::ImageBatch<Y const> const& y, scc::cpu::Workspace const& workspace, bool is_accepted,
+               double value) {
+  scc_test::Loss const gpu = gpu_loss(input, loss);
+  scc_test::Workspace gpu_workspace;
+  double gpu_value = 0;
+  bool const gpu_accepts = accepts([&] { gpu_value = gpu.forward(x, y, gpu_workspace); });
+  require(gpu_accepts == is_accepted, "both backends take the same images");
+  if (!is_accepted) {
+    return;
+  }
+  scc::Diagnostics const a = gpu_workspace.diagnostics(), b = workspace.diagnostics();
+  require(a.x_outside == b.x_outside && a.x_nan == b.x_nan && a.y_outside == b.y_outside && a.y_nan == b.y_nan,
+          "the backends count the same pixels");
+  bool const compares = is_tame(loss.options());
+  // What float sums may cost where the ridge is small.
+  double const bound = 1e-4 * std::max(1.0, 0.05 / loss.options().lambda);
+  require(gpu_workspace.rsmi().size() == workspace.rsmi().size(), "the backends have the same images");
+  for (std::size_t n = 0; compares && n < workspace.rsmi().size(); ++n) {
+    double const one = gpu_workspace.rsmi()[n], other = workspace.rsmi()[n];
+    require(std::isnan(one) == std::isnan(other), "rSMI is NaN on both backends or on neither");
+    require(std::isnan(one) || std::abs(one - other) <= 0.1 * bound * (1 + std::abs(other)),
+            "the backends' estimates agree");
+  }
+  require(!compares || std::isnan(value) == std::isnan(gpu_value), "the loss is NaN on both backends or on neither");
+
+  double const grad_loss = input.number(-4, 4);
+  Extents const extents{x.images, x.channels, x.height, x.width};
+  auto const compare = [&](auto const& backward) {
+    Gradient<G> gradient(input, extents);
+    bool const cpu_takes = accepts([&] { backward(loss, workspace, gradient.view()); });
+    std::vector<double> const expected = gradient.values();
+    gradient.restore();
+    bool const gpu_takes = accepts([&] { backward(gpu, gpu_workspace, gradient.view()); });
+    require(cpu_takes == gpu_takes, "both backends take the same gradients");
+    if (!cpu_takes) {
+      require(gradient.is_untouched(), "nothing is written by a call that is rejected");
+    } else if (compares && std::abs(grad_loss) <= 1e3 && !expected.empty()) {
+      require_agreement<G>(gradient.values(), expected, grad_loss, bound);
+    } else {
+      gradient.values();  // that nothing else was written
+    }
+  };
+  if constexpr (!std::is_same_v<Y, std::uint8_t>) {
+    compare([&](auto const& any, auto const& filled, auto const& dloss_dy) {
+      any.backward(x, y, filled, grad_loss, dloss_dy);
+    });
+  }
+  if constexpr (!std::is_same_v<X, std::uint8_t>) {
+    compare([&](auto const& any, auto const& filled, auto const& dloss_dx) {
+      any.backward_x(x, y, filled, grad_loss, dloss_dx);
+    });
+  }
+}
+
+#endif
+
 template <class X, class Y, class G>
 void exercise(Input& input) {
   std::optional<scc::cpu::Loss> const loss = make_loss(input);
@@ -296,6 +394,11 @@ void exercise(Input& input) {
     bool const is_accepted = accepts([&] { value = loss->forward(x_view, y_view, workspace); });
     require(is_accepted == (x.is_readable() && y.is_readable() && has_same_shape) || x.is_doubtful() || y.is_doubtful(),
             "views are accepted if, and only if, they can be read and agree in shape");
+#if defined(SCC_FUZZ_GPU)
+    if (input.once_in(4)) {
+      check_gpu<G>(input, *loss, x_view, y_view, workspace, is_accepted, value);
+    }
+#endif
     if (!is_accepted) {
       continue;
     }

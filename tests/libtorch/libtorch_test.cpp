@@ -26,6 +26,7 @@
 #include "../support/golden.hpp"
 #if defined(SCC_TEST_BACKEND_GPU)
 #include "../support/device.hpp"
+#include "../support/requires_device.hpp"
 #endif
 
 using scc::Options;

@@ -15,6 +15,7 @@
 
 #if defined(SCC_TEST_BACKEND_GPU)
 #include "gpu_loss.hpp"
+#include "requires_device.hpp"
 #endif
 
 #include "images.hpp"

@@ -19,13 +19,11 @@
 #include <type_traits>
 #include <vector>
 
-#include "../catch.hpp"
-
 namespace scc_test {
 
 using scc::gpu::check;
 
-/// What main() is told if there is no device to run tests on.
+/// Why there is no device to run tests on; empty if there is one.
 inline std::string missing_device() {
   int devices = 0;
   cudaError_t const error = cudaGetDeviceCount(&devices);
@@ -34,8 +32,6 @@ inline std::string missing_device() {
   }
   return devices > 0 ? "" : "there is no CUDA device";
 }
-
-inline bool const device_is_required = (requirement() = missing_device, true);
 
 /// The stream of the tests, which is not the default one and does not wait for it.
 inline cudaStream_t stream() {
