@@ -727,6 +727,23 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   });
 }
 
+// What is not set here is 0.
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  return call(__func__, [&] {
+    if (device < 0 || device >= config().devices) {
+      return cudaErrorInvalidDevice;
+    }
+    *properties = {};
+    std::strcpy(properties->name, "PTX interpreter");
+    properties->multiProcessorCount = config().multiprocessors;
+    properties->warpSize = 32;
+    properties->maxThreadsPerBlock = most_threads_of_block;
+    properties->sharedMemPerBlock = default_shared_bytes;
+    properties->sharedMemPerBlockOptin = config().shared_memory_bytes;
+    return cudaSuccess;
+  });
+}
+
 cudaError_t cudaDeviceSynchronize() {
   return call(__func__, [&] {
     ++counters().synchronizations;
