@@ -23,7 +23,6 @@ namespace {
 constexpr std::uint32_t wrapper_magic = 0x466243b1;
 constexpr std::uint32_t container_magic = 0xba55ed50;
 constexpr std::size_t container_header_bytes = 16;
-constexpr std::size_t entry_header_bytes = 64;  // as far as it is known
 constexpr std::uint16_t kind_ptx = 1;
 constexpr std::uint64_t compressed_flags = 0x2000 | 0x8000;
 
@@ -64,12 +63,8 @@ std::vector<EmbeddedText> embedded_texts(std::string_view container) {
   std::vector<EmbeddedText> texts;
   std::string_view rest = entries_of(container);
   while (!rest.empty()) {
-    std::uint32_t const header_bytes = number_at<std::uint32_t>(rest, 4);
-    if (header_bytes < entry_header_bytes) {
-      refuse("its fat binary is damaged, or of a kind that is not known");
-    }
-    std::string_view const header = part(rest, 0, header_bytes);
-    std::string_view const payload = part(rest, header_bytes, number_at<std::uint64_t>(header, 8));
+    std::string_view const header = part(rest, 0, number_at<std::uint32_t>(rest, 4));
+    std::string_view const payload = part(rest, header.size(), number_at<std::uint64_t>(header, 8));
     if (number_at<std::uint16_t>(header, 0) == kind_ptx) {
       std::string_view const text = payload.substr(0, payload.find('\0'));  // without the padding
       if (is_compressed(header) || text.find(".version") == text.npos) {
