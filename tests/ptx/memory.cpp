@@ -1,0 +1,303 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <sstream>
+#include <type_traits>
+
+#include "machine.hpp"
+#include "memory.hpp"
+#include "report.hpp"
+
+namespace ptx {
+namespace {
+
+constexpr std::uint64_t unreadable = 0xdeadbeefdeadbeef;
+
+std::map<std::uint64_t, std::unique_ptr<Region>>& allocations() {
+  static auto& value = *new std::map<std::uint64_t, std::unique_ptr<Region>>;
+  return value;
+}
+
+std::uint64_t address_of(void const* memory) { return reinterpret_cast<std::uint64_t>(memory); }
+
+/// Where a lane's access goes.
+struct Place {
+  Region* region = nullptr;
+  std::uint64_t address = 0;
+
+  explicit operator bool() const { return region != nullptr; }
+  unsigned char* memory() const { return reinterpret_cast<unsigned char*>(address); }
+  unsigned char* written() const { return region->written.data() + (address - region->begin); }
+};
+
+/// Empty if the access is out of bounds.
+Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes) {
+  Block& block = *warp.block;
+  Place place;
+  place.address = warp.registers[instruction.sources[0]][lane] + static_cast<std::uint64_t>(instruction.offset);
+  auto const size = static_cast<std::size_t>(bytes);
+  switch (instruction.space) {
+    case Space::parameter:
+      place.region = &current_launch().parameters;
+      place.address += place.region->begin;
+      break;
+    case Space::shared:
+      place.region = &block.shared;
+      place.address = place.region->begin + static_cast<std::uint32_t>(place.address);
+      break;
+    default:
+      if (warp.last_region != nullptr && warp.last_region->contains(place.address, size)) {
+        place.region = warp.last_region;
+      } else if (instruction.space == Space::generic && block.shared.contains(place.address, 1)) {
+        place.region = &block.shared;
+      } else if (instruction.space == Space::generic && current_launch().parameters.contains(place.address, 1)) {
+        place.region = &current_launch().parameters;
+      } else {
+        place.region = warp.last_region = find_allocation(place.address);
+      }
+  }
+  if (place.region == nullptr || !place.region->contains(place.address, size)) {
+    std::ostringstream text;
+    text << bytes << " bytes at 0x" << std::hex << place.address << std::dec << " by thread " << warp.thread(lane);
+    if (place.region != nullptr) {
+      text << ", which is " << static_cast<std::int64_t>(place.address - place.region->begin) << " bytes into "
+           << (place.region == &block.shared           ? "shared memory"
+               : instruction.space == Space::parameter ? "parameters"
+                                                       : "an allocation")
+           << " of " << place.region->size << " bytes";
+    }
+    report(Check::bounds, text.str() + where(warp));
+    current_launch().is_stopped |= config().is_on(Check::bounds);
+    return {};
+  }
+  // Shared memory and parameters begin at a multiple of every size.
+  if ((place.address & (size - 1)) != 0) {
+    report(Check::alignment, std::to_string(bytes) + " bytes at offset " +
+                               std::to_string(place.address - place.region->begin) + " by thread " +
+                               std::to_string(warp.thread(lane)) + where(warp));
+    current_launch().is_stopped |= config().is_on(Check::alignment);
+  }
+  return place;
+}
+
+/// An element as a register holds it; registers may be wider than what is loaded.
+std::uint64_t extend(Type type, unsigned char const* memory, int bytes) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, memory, static_cast<std::size_t>(bytes));
+  switch (type) {
+    case Type::s8:
+      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int8_t>(value)});
+    case Type::s16:
+      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int16_t>(value)});
+    case Type::s32:
+      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int32_t>(value)});
+    default:
+      return value;
+  }
+}
+
+bool is_written(unsigned char const* written, int bytes) {
+  return std::all_of(written, written + bytes, [](unsigned char byte) { return byte != 0; });
+}
+
+/// Two functions for what differs between float and integer types.
+template <AtomicOperation operation, class T>
+T updated(T old, T operand, T replacement) {
+  if constexpr (operation == AtomicOperation::add) {
+    return static_cast<T>(old + operand);
+  } else if constexpr (operation == AtomicOperation::exchange) {
+    return operand;
+  } else if constexpr (operation == AtomicOperation::compare_and_swap) {
+    return old == operand ? replacement : old;
+  } else if constexpr (operation == AtomicOperation::minimum) {
+    return operand < old ? operand : old;
+  } else if constexpr (operation == AtomicOperation::maximum) {
+    return operand > old ? operand : old;
+  } else if constexpr (operation == AtomicOperation::conjunction) {
+    return old & operand;
+  } else if constexpr (operation == AtomicOperation::disjunction) {
+    return old | operand;
+  } else if constexpr (operation == AtomicOperation::exclusive) {
+    return old ^ operand;
+  } else if constexpr (operation == AtomicOperation::increment) {
+    return old >= operand ? 0 : old + 1;
+  } else {
+    return old == 0 || old > operand ? operand : old - 1;
+  }
+}
+
+template <AtomicOperation operation, class T>
+void update_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
+  Launch& launch = current_launch();
+  if (instruction.releases) {
+    note_fence(warp, lanes);
+  }
+  for_each_lane(lanes, [&](int lane) {
+    Place const place = find_place(warp, instruction, lane, sizeof(T));
+    T old{};
+    if (place) {
+      if (launch.keeps_histories) {
+        note_access(warp, instruction, *place.region, place.address, sizeof(T), lane, Access::atomic);
+        if (!place.region->is_shared) {
+          note_atomic(warp, place.address, lane);
+        }
+      }
+      if (launch.checks_written && !is_written(place.written(), sizeof(T))) {
+        report(Check::uninitialized_memory, "atomic on memory that nobody wrote" + where(warp));
+      }
+      std::memcpy(&old, place.memory(), sizeof(T));
+      T const operand = value_of<T>(warp.registers[instruction.sources[1]][lane]);
+      T const replacement = value_of<T>(warp.registers[instruction.sources[instruction.source_count - 1]][lane]);
+      T const now = updated<operation, T>(old, operand, replacement);
+      std::memcpy(place.memory(), &now, sizeof(T));
+    }
+    if (instruction.destination_count > 0) {
+      warp.registers[instruction.destinations[0]][lane] = bits_of(old);
+    }
+  });
+  if (instruction.acquires) {
+    note_fence(warp, lanes);
+  }
+}
+
+template <AtomicOperation operation, class... Types>
+Handler atomic_for(Type type) {
+  Handler handler = nullptr;
+  auto const consider = [&](Type candidate, Handler found) {
+    if (type == candidate) {
+      handler = found;
+    }
+  };
+  auto const consider_type = [&](auto value) {
+    using T = decltype(value);
+    constexpr bool is_32 = sizeof(T) == 4;
+    if constexpr (std::is_floating_point_v<T>) {
+      consider(is_32 ? Type::f32 : Type::f64, update_memory<operation, T>);
+    } else if constexpr (std::is_signed_v<T>) {
+      consider(is_32 ? Type::s32 : Type::s64, update_memory<operation, T>);
+    } else {
+      consider(is_32 ? Type::u32 : Type::u64, update_memory<operation, T>);
+      consider(is_32 ? Type::b32 : Type::b64, update_memory<operation, T>);
+    }
+  };
+  (consider_type(Types{}), ...);
+  return handler;
+}
+
+}  // namespace
+
+void add_allocation(void* memory, std::size_t bytes) {
+  auto region = std::make_unique<Region>();
+  region->begin = address_of(memory);
+  region->size = bytes;
+  region->written.assign(bytes, 0);
+  allocations()[region->begin] = std::move(region);
+}
+
+void remove_allocation(void* memory) { allocations().erase(address_of(memory)); }
+
+Region* find_allocation(std::uint64_t address) {
+  auto const next = allocations().upper_bound(address);
+  if (next == allocations().begin()) {
+    return nullptr;
+  }
+  Region* const region = std::prev(next)->second.get();
+  return region->contains(address, 1) ? region : nullptr;
+}
+
+bool is_device_memory(void const* memory, std::size_t bytes) {
+  Region const* const region = find_allocation(address_of(memory));
+  return region != nullptr && region->contains(address_of(memory), bytes);
+}
+
+void mark_written(void* memory, std::size_t bytes) {
+  Region* const region = find_allocation(address_of(memory));
+  if (region != nullptr && region->contains(address_of(memory), bytes)) {
+    std::memset(region->written.data() + (address_of(memory) - region->begin), 1, bytes);
+  }
+}
+
+void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
+  Launch& launch = current_launch();
+  int const bytes = instruction.bytes, count = instruction.vector_size;
+  Lanes written[4] = {lanes, lanes, lanes, lanes};
+  for_each_lane(lanes, [&](int lane) {
+    Place const place = find_place(warp, instruction, lane, bytes * count);
+    for (int element = 0; element < count; ++element) {
+      std::uint64_t& destination = warp.registers[instruction.destinations[element]][lane];
+      if (!place) {
+        destination = unreadable;
+        continue;
+      }
+      destination = extend(instruction.type, place.memory() + element * bytes, bytes);
+      if (instruction.space != Space::parameter && !is_written(place.written() + element * bytes, bytes)) {
+        written[element] &= ~(Lanes{1} << lane);
+      }
+    }
+    if (place && launch.keeps_histories && instruction.space != Space::parameter) {
+      note_access(warp, instruction, *place.region, place.address, bytes * count, lane, Access::read);
+    }
+  });
+  for (int element = 0; element < count; ++element) {
+    if (written[element] != lanes && launch.checks_written) {
+      report(Check::uninitialized_memory, "load of memory that nobody wrote" + where(warp));
+    }
+    Lanes& defined = warp.defined[static_cast<std::size_t>(instruction.destinations[element])];
+    defined = (defined & ~lanes) | written[element];
+  }
+}
+
+void store_to_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
+  Launch& launch = current_launch();
+  int const bytes = instruction.bytes, count = instruction.vector_size;
+  for_each_lane(lanes, [&](int lane) {
+    Place const place = find_place(warp, instruction, lane, bytes * count);
+    if (!place) {
+      return;
+    }
+    if (launch.keeps_histories) {
+      note_access(warp, instruction, *place.region, place.address, bytes * count, lane, Access::write);
+    }
+    for (int element = 0; element < count; ++element) {
+      std::memcpy(place.memory() + element * bytes, &warp.registers[instruction.sources[1 + element]][lane],
+                  static_cast<std::size_t>(bytes));
+    }
+    std::memset(place.written(), 1, static_cast<std::size_t>(bytes * count));
+  });
+}
+
+Handler atomic_handler(AtomicOperation operation, Type type) {
+  using i32 = std::int32_t;
+  using i64 = std::int64_t;
+  using u32 = std::uint32_t;
+  using u64 = std::uint64_t;
+  switch (operation) {
+    case AtomicOperation::add:
+      return type == Type::s32 ? update_memory<AtomicOperation::add, u32>
+                               : atomic_for<AtomicOperation::add, u32, u64, float, double>(type);
+    case AtomicOperation::exchange:
+      return atomic_for<AtomicOperation::exchange, u32, u64>(type);
+    case AtomicOperation::compare_and_swap:
+      return atomic_for<AtomicOperation::compare_and_swap, u32, u64>(type);
+    case AtomicOperation::minimum:
+      return atomic_for<AtomicOperation::minimum, i32, i64, u32, u64>(type);
+    case AtomicOperation::maximum:
+      return atomic_for<AtomicOperation::maximum, i32, i64, u32, u64>(type);
+    case AtomicOperation::conjunction:
+      return atomic_for<AtomicOperation::conjunction, u32, u64>(type);
+    case AtomicOperation::disjunction:
+      return atomic_for<AtomicOperation::disjunction, u32, u64>(type);
+    case AtomicOperation::exclusive:
+      return atomic_for<AtomicOperation::exclusive, u32, u64>(type);
+    case AtomicOperation::increment:
+      return type == Type::u32 ? update_memory<AtomicOperation::increment, u32> : nullptr;
+    case AtomicOperation::decrement:
+      return type == Type::u32 ? update_memory<AtomicOperation::decrement, u32> : nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace ptx

@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// Finds accesses to the same byte that nothing orders, whatever the order in which the interpreter happens to run them.
+///
+/// Within a block, bar.sync orders, and within a warp bar.warp.sync; shuffles and votes order nothing. Between blocks,
+/// an order comes about only by way of fence, atomic - atomic, fence: what a block did before the barrier that precedes a
+/// thread's fence, and what that thread did before it, has happened for a thread that sees the atomic and then
+/// fences; and for its block from the next barrier on.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace ptx {
+
+struct Warp;
+struct Block;
+struct Instruction;
+struct Region;
+using Lanes = std::uint32_t;
+
+enum class Access : std::uint8_t { none, read, write, atomic };
+
+/// Who touched a byte last.
+struct ByteHistory {
+  static constexpr int nobody = -1;
+  static constexpr int several = -2;
+
+  std::uint32_t launch = 0;  ///< Which launch the rest is about
+  std::uint32_t write_block_epoch = 0, write_warp_epoch = 0, write_fences = 0;
+  std::uint32_t read_block_epoch = 0, read_warp_epoch = 0, read_fences = 0;
+  std::uint32_t writing_block = 0;
+  std::int32_t reading_block = nobody;
+  std::uint16_t writing_thread = 0;
+  std::int16_t reading_thread = nobody, reading_warp = nobody;
+  Access written = Access::none;
+};
+
+/// What has happened for sure.
+struct Knowledge {
+  std::vector<std::uint32_t> barriers;  ///< By block: all that it did before this number of its barriers
+  std::map<std::pair<std::uint32_t, int>, std::uint32_t>
+    fences;  ///< By block and thread: before this number of its fences
+
+  void join(Knowledge const& other);
+  bool covers(std::uint32_t block, std::uint32_t block_epoch, int thread, std::uint32_t thread_fences) const;
+};
+
+/// What a thread knows of other blocks.
+struct ThreadKnowledge {
+  Knowledge seen;      ///< By atomics, but not fenced yet
+  Knowledge acquired;  ///< Fenced
+  Knowledge released;  ///< What its next atomic passes on
+};
+
+struct WarpEpochs {
+  std::uint32_t now = 0;                 ///< Number of bar.warp.sync
+  std::uint32_t for_all = 0;             ///< What happened in earlier epochs is ordered for all lanes.
+  std::vector<std::uint32_t> for_pairs;  ///< [lane, other lane]: the same for two lanes, once a mask was not full
+  std::uint32_t fences[32] = {};         ///< By lane
+};
+
+struct BlockEpochs {
+  std::uint32_t now = 0;  ///< Number of barriers that all threads took part in
+  Knowledge known;        ///< By all threads
+  std::map<int, ThreadKnowledge> threads;
+};
+
+/// Notes an access of a lane and reports it if it races with an earlier one.
+void note_access(Warp& warp, Instruction const& instruction, Region& region, std::uint64_t address, int bytes, int lane,
+                 Access access);
+/// An atomic on global memory takes what others released there, and releases what its thread fenced.
+void note_atomic(Warp& warp, std::uint64_t address, int lane);
+void note_fence(Warp& warp, Lanes lanes);
+void note_warp_barrier(Warp& warp, Lanes mask);
+void note_block_barrier(Block& block);
+
+}  // namespace ptx
