@@ -11,10 +11,7 @@
 
 namespace ptx {
 
-Launch& current_launch() {
-  static Launch launch;
-  return launch;
-}
+Launch launch_in_progress;
 
 std::string where(Warp const& warp) {
   Instruction const& instruction = warp.kernel->code[static_cast<std::size_t>(warp.position)];

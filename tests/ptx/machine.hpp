@@ -31,11 +31,20 @@ struct Region {
   std::size_t size = 0;
   bool is_shared = false;
   std::vector<unsigned char> written;  ///< By byte
-  std::vector<ByteHistory> histories;  ///< By byte; made when first needed
+  std::vector<History> histories;      ///< By so many bytes; made when first needed
+  int history_bytes = 4;
 
   bool contains(std::uint64_t address, std::size_t bytes) const {
     return address >= begin && address - begin <= size && bytes <= size - (address - begin);
   }
+  /// The histories of an access, from its first on.
+  History* histories_for(std::size_t offset, int bytes) {
+    if (histories.empty() || bytes < history_bytes) {
+      make_histories(bytes);
+    }
+    return histories.data() + offset / static_cast<unsigned>(history_bytes);
+  }
+  void make_histories(int bytes);
 };
 
 /// Values of a register in all lanes. Those of less than 64 bits use the low ones.
@@ -104,7 +113,8 @@ struct Launch {
   // Which checks are on
   bool checks_registers = true, checks_written = true, keeps_histories = true;
 };
-Launch& current_launch();
+extern Launch launch_in_progress;
+inline Launch& current_launch() { return launch_in_progress; }
 
 /// The region that has this address, null if there is none; registered allocations only.
 Region* find_allocation(std::uint64_t address);

@@ -99,8 +99,24 @@ std::uint64_t extend(Type type, unsigned char const* memory, int bytes) {
   }
 }
 
+template <class T>
+bool all_ones(unsigned char const* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return value == static_cast<T>(0x0101010101010101);
+}
+
 bool is_written(unsigned char const* written, int bytes) {
-  return std::all_of(written, written + bytes, [](unsigned char byte) { return byte != 0; });
+  switch (bytes) {
+    case 1:
+      return *written == 1;
+    case 2:
+      return all_ones<std::uint16_t>(written);
+    case 4:
+      return all_ones<std::uint32_t>(written);
+    default:
+      return all_ones<std::uint64_t>(written);
+  }
 }
 
 /// Two functions for what differs between float and integer types.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "machine.hpp"
 #include "races.hpp"
@@ -12,7 +13,7 @@ namespace ptx {
 namespace {
 
 void report_race(Warp const& warp, Region const& region, std::uint64_t address, int lane, Access access,
-                 ByteHistory const& history, bool after_read) {
+                 History const& history, bool after_read) {
   std::ostringstream text;
   text << (access == Access::read    ? "read"
            : access == Access::write ? "write"
@@ -25,12 +26,12 @@ void report_race(Warp const& warp, Region const& region, std::uint64_t address, 
        << " by ";
   int const thread = after_read ? history.reading_thread : history.writing_thread;
   std::int64_t const block = after_read ? history.reading_block : std::int64_t(history.writing_block);
-  if (thread == ByteHistory::several) {
+  if (thread == History::several) {
     text << "several threads";
   } else {
     text << "thread " << thread;
   }
-  if (block == ByteHistory::several) {
+  if (block == History::several) {
     text << " of several blocks";
   } else {
     text << " of block " << block;
@@ -54,7 +55,7 @@ bool is_ordered_between_blocks(Warp const& warp, std::uint32_t block, std::uint3
   return own != epochs.threads.end() && own->second.acquired.covers(block, block_epoch, other_thread, fences);
 }
 
-bool is_after_write(Warp const& warp, ByteHistory const& history, int lane) {
+bool is_after_write(Warp const& warp, History const& history, int lane) {
   int const thread = warp.thread(lane);
   if (history.writing_block != warp.block->id) {
     return is_ordered_between_blocks(warp, history.writing_block, history.write_block_epoch, history.writing_thread,
@@ -65,8 +66,8 @@ bool is_after_write(Warp const& warp, ByteHistory const& history, int lane) {
           is_ordered_in_warp(warp, history.write_warp_epoch, lane, history.writing_thread));
 }
 
-bool is_after_reads(Warp const& warp, ByteHistory const& history, int lane) {
-  if (history.reading_block == ByteHistory::several) {
+bool is_after_reads(Warp const& warp, History const& history, int lane) {
+  if (history.reading_block == History::several) {
     return false;  // a block that knows of all others would be in order; too rare to be worth a list of readers
   }
   auto const block = static_cast<std::uint32_t>(history.reading_block);
@@ -79,12 +80,12 @@ bool is_after_reads(Warp const& warp, ByteHistory const& history, int lane) {
           is_ordered_in_warp(warp, history.read_warp_epoch, lane, history.reading_thread));
 }
 
-void add_read(Warp const& warp, ByteHistory& history, int lane) {
+void add_read(Warp const& warp, History& history, int lane) {
   auto const block = static_cast<std::int32_t>(warp.block->id);
   auto const thread = static_cast<std::int16_t>(warp.thread(lane));
   auto const index = static_cast<std::int16_t>(warp.index);
   std::uint32_t const epoch = warp.block->epochs.now;
-  if (history.reading_block == ByteHistory::nobody ||
+  if (history.reading_block == History::nobody ||
       (history.reading_block == block && history.read_block_epoch < epoch)) {
     history.reading_block = block;
     history.reading_thread = thread;
@@ -92,13 +93,13 @@ void add_read(Warp const& warp, ByteHistory& history, int lane) {
   } else {
     // Of several readers the latest epochs count, so that no order is seen where one is missing.
     if (history.reading_block != block) {
-      history.reading_block = ByteHistory::several;
+      history.reading_block = History::several;
     }
     if (history.reading_thread != thread) {
-      history.reading_thread = ByteHistory::several;
+      history.reading_thread = History::several;
     }
     if (history.reading_warp != index) {
-      history.reading_warp = ByteHistory::several;
+      history.reading_warp = History::several;
     }
   }
   history.read_block_epoch = epoch;
@@ -106,7 +107,7 @@ void add_read(Warp const& warp, ByteHistory& history, int lane) {
   history.read_fences = warp.epochs.fences[lane];
 }
 
-void add_write(Warp const& warp, ByteHistory& history, int lane, Access access) {
+void add_write(Warp const& warp, History& history, int lane, Access access) {
   history.written = access;
   history.writing_block = warp.block->id;
   history.writing_thread = static_cast<std::uint16_t>(warp.thread(lane));
@@ -114,11 +115,22 @@ void add_write(Warp const& warp, ByteHistory& history, int lane, Access access) 
   history.write_warp_epoch = warp.epochs.now;
   history.write_fences = warp.epochs.fences[lane];
   if (access == Access::write) {
-    history.reading_block = history.reading_thread = history.reading_warp = ByteHistory::nobody;
+    history.reading_block = history.reading_thread = history.reading_warp = History::nobody;
   }
 }
 
 }  // namespace
+
+void Region::make_histories(int bytes) {
+  // A narrower access than all before it: what is known of some bytes is known of each of them.
+  int const wider = history_bytes;
+  history_bytes = std::min(bytes, history_bytes);
+  std::vector<History> narrow(size / static_cast<unsigned>(history_bytes) + 1);
+  for (std::size_t k = 0; k < narrow.size() && !histories.empty(); ++k) {
+    narrow[k] = histories[k * static_cast<unsigned>(history_bytes) / static_cast<unsigned>(wider)];
+  }
+  histories = std::move(narrow);
+}
 
 void Knowledge::join(Knowledge const& other) {
   if (barriers.size() < other.barriers.size()) {
@@ -143,21 +155,22 @@ bool Knowledge::covers(std::uint32_t block, std::uint32_t block_epoch, int threa
 
 void note_access(Warp& warp, Instruction const& instruction, Region& region, std::uint64_t address, int bytes, int lane,
                  Access access) {
-  if (region.histories.empty()) {
-    region.histories.resize(region.size);
-  }
-  ByteHistory* const histories = region.histories.data() + (address - region.begin);
+  auto const offset = static_cast<std::size_t>(address - region.begin);
+  History* const histories = region.histories_for(offset, bytes);
+  int const count = std::max(bytes / region.history_bytes, 1);
+  unsigned const launch = current_launch().number;
   bool races = false, is_written = false, is_stale = false;
-  for (int byte = 0; byte < bytes; ++byte) {
-    ByteHistory& history = histories[byte];
-    if (history.launch != current_launch().number) {
-      history = ByteHistory{};
-      history.launch = current_launch().number;
+  for (int k = 0; k < count; ++k) {
+    History& history = histories[k];
+    if (history.launch != launch) {
+      history = History{};
+      history.launch = launch;
     }
     if (history.written != Access::none && !(access == Access::atomic && history.written == Access::atomic)) {
       if (!races && !is_after_write(warp, history, lane)) {
         races = true;
-        report_race(warp, region, address + static_cast<unsigned>(byte), lane, access, history, false);
+        report_race(warp, region, address + static_cast<unsigned>(k * region.history_bytes), lane, access, history,
+                    false);
       }
       is_written |= access == Access::read && instruction.is_read_only;
       is_stale |= access == Access::read && !region.is_shared && history.writing_block != warp.block->id &&
@@ -166,9 +179,10 @@ void note_access(Warp& warp, Instruction const& instruction, Region& region, std
     if (access == Access::read) {
       add_read(warp, history, lane);
     } else {
-      if (!races && history.reading_block != ByteHistory::nobody && !is_after_reads(warp, history, lane)) {
+      if (!races && history.reading_block != History::nobody && !is_after_reads(warp, history, lane)) {
         races = true;
-        report_race(warp, region, address + static_cast<unsigned>(byte), lane, access, history, true);
+        report_race(warp, region, address + static_cast<unsigned>(k * region.history_bytes), lane, access, history,
+                    true);
       }
       add_write(warp, history, lane, access);
     }

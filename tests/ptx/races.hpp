@@ -27,8 +27,8 @@ using Lanes = std::uint32_t;
 
 enum class Access : std::uint8_t { none, read, write, atomic };
 
-/// Who touched a byte last.
-struct ByteHistory {
+/// Who touched a few bytes last.
+struct History {
   static constexpr int nobody = -1;
   static constexpr int several = -2;
 
