@@ -10,9 +10,9 @@
 #include <limits>
 #include <scc/cpu/histogram.hpp>
 #include <scc/estimator/chebyshev.hpp>
-#include <scc/estimator/plan.hpp>
+#include <scc/plan/plan.hpp>
 #include <scc/estimator/solve.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

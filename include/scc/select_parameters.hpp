@@ -17,16 +17,16 @@
 #include <utility>
 #include <vector>
 
-#include "checks.hpp"
-#include "cpu/fold_moments.hpp"
 #include "cpu/lanes.hpp"
 #include "cpu/parallel.hpp"
+#include "detail/checks.hpp"
 #include "diagnostics.hpp"
-#include "estimator/cross_validation.hpp"
-#include "estimator/plan.hpp"
 #include "image_batch.hpp"
 #include "options.hpp"
+#include "plan/plan.hpp"
 #include "selection.hpp"
+#include "selection/fold_moments.hpp"
+#include "selection/held_out_fit.hpp"
 
 namespace scc {
 

@@ -10,12 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
-#include <scc/estimator/plan.hpp>
 #include <scc/estimator/solve.hpp>
+#include <scc/plan/plan.hpp>
 #include <utility>
 
-#include "cut.hpp"
 #include "error.hpp"
+#include "tile_partition.hpp"
 #include "tuning.hpp"
 
 namespace scc::gpu {

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime.h>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 #include <stdexcept>
 #include <string>
 

@@ -12,11 +12,11 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <memory>
-#include <scc/checks.hpp>
+#include <scc/detail/checks.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
-#include <scc/estimator/plan.hpp>
 #include <scc/gradient_mode.hpp>
 #include <scc/image_batch.hpp>
+#include <scc/plan/plan.hpp>
 #include <stdexcept>
 #include <string>
 #include <type_traits>

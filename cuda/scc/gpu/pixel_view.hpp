@@ -13,7 +13,7 @@
 #include <scc/image_batch.hpp>
 #include <type_traits>
 
-#include "cut.hpp"
+#include "tile_partition.hpp"
 
 namespace scc::gpu {
 

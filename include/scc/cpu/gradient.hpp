@@ -11,7 +11,7 @@
 
 #include "../estimator/chebyshev.hpp"
 #include "../estimator/gradient_coefficients.hpp"
-#include "../estimator/spline_histogram.hpp"
+#include "../estimator/spline.hpp"
 #include "lanes.hpp"
 #include "pixels.hpp"
 

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../estimator/spline_histogram.hpp"
+#include "../estimator/spline.hpp"
 #include "lanes.hpp"
 #include "pixels.hpp"
 

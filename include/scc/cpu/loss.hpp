@@ -17,12 +17,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "../checks.hpp"
+#include "../detail/checks.hpp"
 #include "../estimator/original_kernels.hpp"
-#include "../estimator/plan.hpp"
 #include "../estimator/solve.hpp"
 #include "../gradient_mode.hpp"
 #include "../image_batch.hpp"
+#include "../plan/plan.hpp"
 #include "../statistics.hpp"
 #include "gradient.hpp"
 #include "histogram.hpp"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "../diagnostics.hpp"
-#include "../estimator/plan.hpp"
+#include "../plan/plan.hpp"
 #include "aligned_buffer.hpp"
 
 namespace scc::cpu {

@@ -9,8 +9,8 @@
 #include <Eigen/Core>
 #include <vector>
 
+#include "../plan/plan.hpp"
 #include "../statistics.hpp"
-#include "plan.hpp"
 
 namespace scc {
 

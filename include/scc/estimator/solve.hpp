@@ -15,7 +15,7 @@
 #include <cstddef>
 
 #include "../config.hpp"
-#include "tables.hpp"
+#include "../plan/plan_view.hpp"
 
 namespace scc {
 

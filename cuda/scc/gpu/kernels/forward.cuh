@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <cuda_runtime.h>
 #include <scc/estimator/domain_map.hpp>
-#include <scc/estimator/tables.hpp>
+#include <scc/plan/plan_view.hpp>
 
-#include "../cut.hpp"
 #include "../pixel_view.hpp"
+#include "../tile_partition.hpp"
 #include "../workspace.hpp"
 #include "pixels.cuh"
 #include "shared_memory.cuh"

@@ -12,11 +12,11 @@
 #include <scc/config.hpp>
 #include <scc/estimator/domain_map.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 #include <scc/gradient_mode.hpp>
 
-#include "../cut.hpp"
 #include "../pixel_view.hpp"
+#include "../tile_partition.hpp"
 #include "../tuning.hpp"
 #include "pixels.cuh"
 #include "shared_memory.cuh"

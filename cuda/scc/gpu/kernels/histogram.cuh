@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 
 #include "../tuning.hpp"
 #include "forward.cuh"

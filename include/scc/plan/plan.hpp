@@ -17,11 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "../estimator/chebyshev.hpp"
+#include "../estimator/spline.hpp"
 #include "../options.hpp"
-#include "chebyshev.hpp"
 #include "kernel_grid.hpp"
-#include "spline_histogram.hpp"
-#include "tables.hpp"
+#include "plan_view.hpp"
 
 namespace scc {
 

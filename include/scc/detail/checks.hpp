@@ -12,8 +12,8 @@
 #include <string>
 #include <type_traits>
 
-#include "element_type.hpp"
-#include "image_batch.hpp"
+#include "../element_type.hpp"
+#include "../image_batch.hpp"
 
 namespace scc::detail {
 

@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "solve.hpp"
-#include "tables.hpp"
+#include "../estimator/solve.hpp"
+#include "../plan/plan_view.hpp"
 
 namespace scc {
 

@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "../cpu/histogram.hpp"
+#include "../cpu/lanes.hpp"
+#include "../cpu/pixels.hpp"
 #include "../diagnostics.hpp"
 #include "../image_batch.hpp"
 #include "../selection.hpp"
-#include "histogram.hpp"
-#include "lanes.hpp"
-#include "pixels.hpp"
 
 namespace scc::cpu {
 
