@@ -126,7 +126,7 @@ public:
       x = x.to(type);
       y = y.to(type);
     }
-    if (x.dim() == 5 && MergedAxis::of(x, y) == 0) {
+    if (x.dim() == 5 && !collapsible_axis(x, y)) {
       x = x.contiguous();
       y = y.contiguous();
     }

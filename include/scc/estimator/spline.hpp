@@ -9,13 +9,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "../config.hpp"
 
-namespace scc::spline_histogram {
+namespace scc::spline {
 
 /// A histogram over I intervals has I + 3 bins per axis: the number of splines that are not zero on [-1, 1].
 inline constexpr int extra_bins = 3;
@@ -81,87 +79,4 @@ inline double fixed_point_unit(std::int64_t pixels, int most_bits) {
   return std::ldexp(1.0, std::min(most_bits, 61 - log2_pixels));
 }
 
-/// Least-squares splines through samples on an equally spaced grid.
-class LeastSquares {
-public:
-  /// @param intervals  Number of intervals of [-1, 1], at least min_intervals.
-  explicit LeastSquares(int intervals) : intervals_(intervals), bins_(intervals + extra_bins) {
-    int const samples = samples_per_interval * intervals;
-    for (int k = 0; k < samples; ++k) {
-      t_.push_back((2 * k + 1.0) / samples - 1);
-    }
-    factorise();
-  }
-
-  /// The points t_k in (-1, 1), where functions are to be sampled.
-  std::vector<double> const& nodes() const { return t_; }
-
-  /// Writes coefficients [intervals + 3] of the function with `samples` [nodes] at the nodes.
-  void fit(double const* samples, double* coefficients) const {
-    std::fill(coefficients, coefficients + bins_, 0.0);
-    for (std::size_t k = 0; k < t_.size(); ++k) {
-      auto const at = locate(t_[k], intervals_);
-      double w[4];
-      weights(at.fraction, w);
-      for (int i = 0; i < 4; ++i) {
-        coefficients[at.first + i] += w[i] * samples[k];
-      }
-    }
-    for (int i = 0; i < bins_; ++i) {
-      for (int d = 1; d <= std::min(i, 3); ++d) {
-        coefficients[i] -= band(i, d) * coefficients[i - d];
-      }
-      coefficients[i] /= band(i, 0);
-    }
-    for (int i = bins_ - 1; i >= 0; --i) {
-      for (int d = 1; d <= std::min(bins_ - 1 - i, 3); ++d) {
-        coefficients[i] -= band(i + d, d) * coefficients[i + d];
-      }
-      coefficients[i] /= band(i, 0);
-    }
-  }
-
-  /// The value at t of the spline with these coefficients.
-  double value(double const* coefficients, double t) const {
-    auto const at = locate(t, intervals_);
-    double w[4];
-    weights(at.fraction, w);
-    return w[0] * coefficients[at.first] + w[1] * coefficients[at.first + 1] + w[2] * coefficients[at.first + 2] +
-           w[3] * coefficients[at.first + 3];
-  }
-
-private:
-  static constexpr int samples_per_interval = 8;
-
-  double& band(int row, int distance) { return band_[static_cast<std::size_t>(4 * row + distance)]; }
-  double band(int row, int distance) const { return band_[static_cast<std::size_t>(4 * row + distance)]; }
-
-  // Cholesky factor of the normal equations, whose entries more than 3 off the diagonal are zero.
-  void factorise() {
-    band_.assign(static_cast<std::size_t>(4 * bins_), 0.0);
-    for (double const t : t_) {
-      auto const at = locate(t, intervals_);
-      double w[4];
-      weights(at.fraction, w);
-      for (int i = 0; i < 4; ++i) {
-        for (int j = 0; j <= i; ++j) {
-          band(at.first + i, i - j) += w[i] * w[j];
-        }
-      }
-    }
-    for (int i = 0; i < bins_; ++i) {
-      for (int d = std::min(i, 3); d >= 0; --d) {
-        double sum = band(i, d);
-        for (int k = d + 1; k <= std::min(i, 3); ++k) {
-          sum -= band(i, k) * band(i - d, k - d);
-        }
-        band(i, d) = d == 0 ? std::sqrt(sum) : sum / band(i - d, 0);
-      }
-    }
-  }
-
-  int intervals_, bins_;
-  std::vector<double> t_, band_;
-};
-
-}  // namespace scc::spline_histogram
+}  // namespace scc::spline

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What the forward kernels have in common: each block leaves its share of the moments of an image; the last one to do so
+/// What the forward kernels have in common: each block leaves its partial sums of the moments of an image; the last one to do so
 /// collects them and solves the image; the last one to solve an image adds up the loss. No block waits for another.
 
 #pragma once
@@ -22,14 +22,14 @@
 
 namespace scc::gpu {
 
-/// Argument of the forward kernels. blockIdx.x is the block of the cut, blockIdx.y the part of the moments it works on.
+/// Argument of the forward kernels. blockIdx.x is the block of the partition, blockIdx.y the part of the moments it works on.
 template <class Real>
 struct ForwardArguments {
-  Tables tables;
+  PlanView plan;
   PixelView x, y;
-  PixelOrder order;
+  CollapsedShape shape;
   DomainMap<Real> x_domain, y_domain;
-  Cut cut;
+  TilePartition partition;
   int parts;         ///< Parts of the moments: tiles of the triangle, or bands of the histogram
   int rows_of_part;  ///< histogram: rows of bins that one band has at most
   double unit;       ///< histogram: what a weight of 1 counts
@@ -37,7 +37,7 @@ struct ForwardArguments {
   WorkspaceView workspace;
 };
 
-/// Counts of the odd pixels that a block has seen, in shared memory: they are rare, and registers are short. Integers, so
+/// Counts of the out-of-domain and NaN pixels that a block has seen, in shared memory: they are rare, and registers are short. Integers, so
 /// that the order of the additions means nothing.
 struct PixelCounts {
   unsigned long long x_outside, x_nan, y_outside, y_nan;
@@ -45,12 +45,12 @@ struct PixelCounts {
   /// Counts the first `count` pixels of two groups.
   template <class Real>
   __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, int count) {
-    typename MappedPixel<Real>::Flag odd = 0;
+    typename NormalizedPixel<Real>::Flag any = 0;
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      odd |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
+      any |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
     }
-    if (odd == 0) {
+    if (any == 0) {
       return;
     }
     add_group(x, count, x_outside, x_nan);
@@ -102,17 +102,17 @@ template <class Real>
 __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
   double* const sums = dynamic_shared<double>();
   double sum = 0;
-  for (std::int64_t image = thread_index(); image < arguments.cut.images; image += thread_count()) {
+  for (std::int64_t image = thread_index(); image < arguments.partition.images; image += thread_count()) {
     sum += __ldcg(arguments.workspace.rsmi + image);
   }
   sums[thread_index()] = sum;
   __syncthreads();
   if (thread_index() == 0) {
     double total = 0;
-    for (int k = 0; k < thread_count() && k < arguments.cut.images; ++k) {
+    for (int k = 0; k < thread_count() && k < arguments.partition.images; ++k) {
       total += sums[k];
     }
-    double const loss = -total / static_cast<double>(arguments.cut.images);
+    double const loss = -total / static_cast<double>(arguments.partition.images);
     *arguments.workspace.loss = loss;
     *arguments.workspace.loss_float = static_cast<float>(loss);
   }
@@ -124,29 +124,29 @@ __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
 template <class Moments, class Real>
 __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
   WorkspaceView const& workspace = arguments.workspace;
-  arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
-    std::int64_t const image = segment.image;
+  arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
+    std::int64_t const image = range.image;
     ImageCounts& counts = workspace.counts[image];
-    SCC_SHARED(odd_pixels, PixelCounts);
+    SCC_SHARED(outside_and_nan, PixelCounts);
     if (thread_index() == 0) {
-      odd_pixels = {};
+      outside_and_nan = {};
     }
     __syncthreads();
-    Moments::add(arguments, segment, odd_pixels);
+    Moments::add(arguments, range, outside_and_nan);
     __syncthreads();
     if (thread_index() == 0 && blockIdx.y == 0) {  // the blocks of other parts have seen the same pixels
-      odd_pixels.add_to(counts);
+      outside_and_nan.add_to(counts);
     }
-    if (!is_last_arrival(&counts.finished_blocks, arguments.cut.sharers(image) * arguments.parts)) {
+    if (!is_last_arrival(&counts.finished_blocks, arguments.partition.contributing_blocks(image) * arguments.parts)) {
       return;
     }
-    auto const moment_count = static_cast<std::int64_t>(arguments.tables.basis_size) * arguments.tables.basis_size;
+    auto const moment_count = static_cast<std::int64_t>(arguments.plan.basis_size) * arguments.plan.basis_size;
     double* const moments = workspace.moments + image * moment_count;
     Moments::collect(arguments, image, moments);
     __syncthreads();
     bool const has_nan = __ldcg(&counts.x_nan) + __ldcg(&counts.y_nan) > 0;
-    solve_image(arguments.tables, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
-    if (is_last_arrival(workspace.finished_images, arguments.cut.images)) {
+    solve_image(arguments.plan, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
+    if (is_last_arrival(workspace.finished_images, arguments.partition.images)) {
       store_loss(arguments);
     }
   });

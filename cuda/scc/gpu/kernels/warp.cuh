@@ -36,14 +36,6 @@ __device__ inline double multiply_add(double a, double b, double c) {
 #endif
 }
 
-/// One step of the recurrence of the Chebyshev polynomials of either kind.
-template <class Real>
-__device__ inline void advance(Real t, Real& previous, Real& current) {
-  Real const following = multiply_add(2 * t, current, -previous);
-  previous = current;
-  current = following;
-}
-
 /// Sums `Count` numbers over the lanes of a warp, and deals the sums out: afterwards the first Count / 32 elements of
 /// lane l are the sums number (Count / 32) l and following. Each step sends half of what is left, so that there are Count
 /// exchanges, not 5 Count.
