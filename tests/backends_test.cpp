@@ -548,7 +548,7 @@ TEST_CASE("images with NaN pixels leave those that they share blocks with alone"
   }
 }
 
-TEST_CASE("counts of odd pixels are those of the CPU, image by image") {
+TEST_CASE("counts of out-of-domain and NaN pixels are those of the CPU, image by image") {
   Pair<float> const pair(straddling, 17);
   for (auto const& setup : both_bases()) {
     INFO(setup.name);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Equations 4 to 7 written out with dense matrices, in double: the judge of everything else. It shares no code with
+/// Equations 4 to 7 written out with dense matrices, in double: the reference for tests. It shares no code with
 /// the estimator, and costs O(m M) memory and O(m^2 M) time.
 
 #pragma once

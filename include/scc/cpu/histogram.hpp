@@ -129,7 +129,7 @@ inline void histogram_moments(Instructions instructions, int basis_size, PixelRe
     }
   };
 
-  // The bins are integers, so the cut can follow the number of threads and the sums still agree to the bit.
+  // The bins are integers, so the partition can follow the number of threads and the sums still agree to the bit.
   if (images >= threads) {
     parallel_for(images, threads, [&](std::int64_t image, int thread) {
       fill(image, 0, pixels, static_cast<std::size_t>(thread));

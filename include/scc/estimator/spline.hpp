@@ -29,7 +29,7 @@ struct Location {
   Real fraction;  ///< Place in the interval
 };
 
-/// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even one that is no number.
+/// Finds the location of t in [-1, 1]. The first bin is inside the table for every t, even NaN.
 template <class Real>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE Location<Real> locate(Real t, int intervals) {
   Real const half = static_cast<Real>(intervals) * Real(0.5), position = t * half + half;
