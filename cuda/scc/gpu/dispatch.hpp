@@ -38,8 +38,8 @@ struct BackwardPass {
   double const* drsmi_dmoments;               ///< [images, B, B] in device memory
 };
 
-/// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the one
-/// that is used.
+/// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the
+/// one that is used.
 template <class = void>
 struct Dispatch {
   /// Enqueues a forward pass on the stream; throws Error if a launch fails.

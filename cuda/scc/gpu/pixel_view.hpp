@@ -53,9 +53,9 @@ PixelView pixel_view(ImageBatch<T> const& batch) {
           false};
 }
 
-/// Chooses an order of the axes for views of the same extents, collapses them as far as all views allow, and rewrites the
-/// strides of the views: the axes are sorted by the strides of the last view, so that any dense layout is walked as it lies in
-/// memory.
+/// Chooses an order of the axes for views of the same extents, collapses them as far as all views allow, and rewrites
+/// the strides of the views: the axes are sorted by the strides of the last view, so that any dense layout is walked
+/// as it lies in memory.
 template <std::size_t Count>
 CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, std::array<PixelView*, Count> const& views) {
   PixelView const& leading = *views.back();

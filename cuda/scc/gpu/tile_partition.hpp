@@ -23,9 +23,9 @@ struct TileRange {
   int first_tile, last_tile;  ///< Tiles [first, last) of the image
 };
 
-/// The partition of a batch: every image is a row of tiles of block_threads * group_size pixels, the last one incomplete;
-/// all tiles, image after image, are dealt out to the blocks in equal contiguous ranges, which may straddle images. Depends
-/// on the sizes alone, so that sums over blocks have one order.
+/// The partition of a batch: every image is a row of tiles of block_threads * group_size pixels, the last one
+/// incomplete; all tiles, image after image, are dealt out to the blocks in equal contiguous ranges, which may
+/// straddle images. Depends on the sizes alone, so that sums over blocks have one order.
 struct TilePartition {
   std::int64_t images, pixels;  ///< N, and M per image; at least 1
   std::int64_t tiles;           ///< of one image

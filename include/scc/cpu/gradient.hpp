@@ -22,7 +22,8 @@
 
 namespace scc::cpu {
 
-/// Gradient in the chebyshev basis: sum over b >= 1 of U_{b-1}(differentiated) sum_a b G_ab T_a(fixed), as T_b' = b U_{b-1}.
+/// Gradient in the chebyshev basis, where T_b' = b U_{b-1}: sum over b >= 1 of
+/// U_{b-1}(differentiated) sum_a b G_ab T_a(fixed).
 template <class Real>
 class ChebyshevGradient {
 public:

@@ -158,8 +158,8 @@ private:
   void (*read_)(DomainMap<Real> const&, void const*, std::int64_t, std::int64_t, std::int64_t, Real*);
 };
 
-/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a block
-/// at a time, and counts the out-of-domain and NaN pixels.
+/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a
+/// block at a time, and counts the out-of-domain and NaN pixels.
 template <class Real, class Body>
 Diagnostics for_each_block(Instructions instructions, PixelReader<Real> const& x, PixelReader<Real> const& y,
                            std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) {

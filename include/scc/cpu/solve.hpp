@@ -27,8 +27,8 @@ SCC_TARGET_AVX2_ALL inline double solve_avx2(PlanView const& plan, double const*
   return solve(SerialTeam{}, plan, moments, scratch, drsmi_dmoments);
 }
 
-/// Moments of each image -> its rSMI, alpha and d rSMI / d moments; NaN in all of them, and in the moments, if the image has
-/// a NaN pixel.
+/// Moments of each image -> its rSMI, alpha and d rSMI / d moments; NaN in all of them, and in the moments, if the
+/// image has a NaN pixel.
 ///
 /// @param instructions  Instructions to use; the processor must have them.
 /// @param plan          In host memory.

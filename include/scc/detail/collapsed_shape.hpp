@@ -12,8 +12,8 @@
 
 namespace scc {
 
-/// The order in which the pixels of an image are counted: up to three axes, the last one innermost. Plain data, part of the
-/// arguments of kernels.
+/// The order in which the pixels of an image are counted: up to three axes, the last one innermost. Plain data, part
+/// of the arguments of kernels.
 struct CollapsedShape {
   std::int64_t extent[3];  ///< Unused outer ones are 1.
   double inverse[3];       ///< 1 / extent: a GPU has no instruction for the division of integers

@@ -14,8 +14,8 @@ namespace scc::chebyshev {
 /// Largest total degree D; beyond it the histogram basis is cheaper in every backend.
 inline constexpr int max_degree = 64;
 
-/// One step of the three-term recurrence T_{a+1}(t) = 2 t T_a(t) - T_{a-1}(t): from (T_{a-1}, T_a) to (T_a, T_{a+1}). U_a,
-/// the polynomials of the second kind, obey the same one; they give the derivatives, T_a' = a U_{a-1}.
+/// One step of the three-term recurrence T_{a+1}(t) = 2 t T_a(t) - T_{a-1}(t): from (T_{a-1}, T_a) to (T_a, T_{a+1}).
+/// U_a, the polynomials of the second kind, obey the same one; they give the derivatives, T_a' = a U_{a-1}.
 ///
 /// @tparam Value    A number, or a SIMD vector of them.
 /// @param two_t     2 t

@@ -86,8 +86,8 @@ struct DomainMap {
   }
 };
 
-/// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold that
-/// number exactly.
+/// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold
+/// that number exactly.
 template <class Real>
 DomainMap<Real> make_domain_map(Options const& options, ElementType type) {
   double const width = options.domain_max - options.domain_min;

@@ -89,8 +89,8 @@ inline at::Tensor with_channels_of(at::Tensor const& other, at::Tensor const& te
   return tensor.expand(sizes);
 }
 
-/// The axis of volumes [N, C, D, H, W] that can be stepped through as one with the next in both tensors, as an ImageBatch
-/// has only C, H and W; none if there is no such axis.
+/// The axis of volumes [N, C, D, H, W] that can be stepped through as one with the next in both tensors, as an
+/// ImageBatch has only C, H and W; none if there is no such axis.
 inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Tensor const& b) {
   auto const fits = [](at::Tensor const& tensor, std::int64_t axis) {
     std::int64_t const inner = tensor.size(axis + 1);

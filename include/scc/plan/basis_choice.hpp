@@ -63,8 +63,8 @@ inline constexpr double bins_out_of_cache_below = 1e-7;
 // Beyond this degree the histogram costs less, on all but small images.
 inline constexpr int cheap_degree = 44;
 
-// The errors of the degrees 0..max_degree. The squares k_p^2 bound the coefficients of all products k_p k_p', which are as
-// wide and nowhere larger.
+// The errors of the degrees 0..max_degree. The squares k_p^2 bound the coefficients of all products k_p k_p', which
+// are as wide and nowhere larger.
 inline std::vector<double> chebyshev_errors(KernelGrid const& grid) {
   int const degree = 2 * chebyshev::max_degree;
   chebyshev::Interpolation const series(2 * degree + 2, degree);
@@ -112,8 +112,8 @@ inline double histogram_error(KernelGrid const& grid, int intervals) {
   return largest > 0 ? worst / largest : 0;
 }
 
-// The effect of an error of H grows with H, and with alpha, which a small ridge leaves large. Coefficients are good to
-// about 1e-12.
+// The effect of an error of H grows with H, and with alpha, which a small ridge leaves large. Coefficients are good
+// to about 1e-12.
 inline double chebyshev_goal(Options const& options) {
   double const ridge = std::min(1.0, options.lambda / Options{}.lambda);
   double const largest_product = KernelGrid(options).largest_product();

@@ -3,8 +3,8 @@
 
 /// @file
 /// The compression of the kernels: a singular value decomposition of the n kernel functions, and which pairs of the
-/// resulting functions are kept as unknowns. It does not use Eigen, since the headers of the GPU backend include the plan,
-/// and nvcc should not have to compile Eigen.
+/// resulting functions are kept as unknowns. It does not use Eigen, since the headers of the GPU backend include the
+/// plan, and nvcc should not have to compile Eigen.
 
 #pragma once
 
@@ -19,8 +19,8 @@
 
 namespace scc {
 
-/// Orthogonal functions psi_i = sum_p U_pi k_p, sorted by size, and the pairs (i, j) that are kept; PlanView says what the
-/// arrays mean.
+/// Orthogonal functions psi_i = sum_p U_pi k_p, sorted by size, and the pairs (i, j) that are kept; PlanView says
+/// what the arrays mean.
 struct Compression {
   int functions = 0;                      ///< r, number of functions psi_i
   std::vector<int> kept, first_unknown;   ///< [r]

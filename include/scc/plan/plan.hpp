@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// All that can be computed before the first pixel is seen: the compression of the kernels, the choice of the basis, and the
-/// coefficients of the kernels in it. Host only, in double, once per loss.
+/// All that can be computed before the first pixel is seen: the compression of the kernels, the choice of the basis,
+/// and the coefficients of the kernels in it. Host only, in double, once per loss.
 
 #pragma once
 
@@ -36,8 +36,8 @@ public:
   ///         narrow for the largest basis to represent it.
   explicit Plan(Options const& options) : Plan(options, std::nullopt) {}
 
-  /// As above, with the size of the basis given instead of chosen. For studies of the basis' error, which may then be as
-  /// large as it likes.
+  /// As above, with the size of the basis given instead of chosen. For studies of the basis' error, which may then be
+  /// as large as it likes.
   ///
   /// @param options     Parameters of the estimate; if a size is given, `tolerance` chooses the compression alone.
   /// @param basis_size  B, number of basis functions per axis: D + 1 for the chebyshev basis, 2..65, or the number of bins
@@ -90,16 +90,16 @@ public:
   /// of products of two, one in x and one in y, in polynomials of limited total degree.
   double basis_error() const { return chosen_.error; }
 
-  /// Whether basis_error() is small enough for Options::tolerance, whatever the pixels. If not, which happens with narrow
-  /// kernels, images of few colours may miss the tolerance; natural images average most of the error out.
+  /// Whether basis_error() is small enough for Options::tolerance, whatever the pixels. If not, which happens with
+  /// narrow kernels, images of few colours may miss the tolerance; natural images average most of the error out.
   bool reaches_tolerance() const { return scc::reaches_tolerance(options_, chosen_); }
 
   /// Largest product of two kernel functions on the domain, the scale of the rounding errors of H.
   double largest_product() const { return largest_product_; }
 
-  /// Whether the passes over the pixels may work in float, which costs half as much. It is good to about 1e-7 of the scale
-  /// of H and of rSMI, which small beta leaves unbounded and a small ridge does not cover, if float can tell the pixel values
-  /// of the domain apart.
+  /// Whether the passes over the pixels may work in float, which costs half as much. It is good to about 1e-7 of the
+  /// scale of H and of rSMI, which small beta leaves unbounded and a small ridge does not cover, if float can tell
+  /// the pixel values of the domain apart.
   bool allows_float_arithmetic() const {
     double const size = std::max(std::abs(options_.domain_min), std::abs(options_.domain_max));
     double const width = options_.domain_max - options_.domain_min;

@@ -11,12 +11,13 @@
 
 namespace scc {
 
-/// A view of a plan; trivially copyable, so that it can be an argument of a kernel. Its pointers are to host or to device
-/// memory.
+/// A view of a plan; trivially copyable, so that it can be an argument of a kernel. Its pointers are to host or to
+/// device memory.
 ///
-/// The n kernel functions k_p are written in functions psi_i = sum_p U_pi k_p (U orthogonal), sorted by size. An unknown of
-/// the compressed system is a pair (i, j), standing for psi_i(x) psi_j(y); pairs too small to matter are dropped, so row
-/// i keeps the pairs j < kept[i] and kept[] never grows. Products psi_i psi_i', i >= i', have index i (i + 1) / 2 + i'.
+/// The n kernel functions k_p are written in functions psi_i = sum_p U_pi k_p (U orthogonal), sorted by size. An
+/// unknown of the compressed system is a pair (i, j), standing for psi_i(x) psi_j(y); pairs too small to matter are
+/// dropped, so row i keeps the pairs j < kept[i] and kept[] never grows. Products psi_i psi_i', i >= i', have index
+/// i (i + 1) / 2 + i'.
 struct PlanView {
   Basis basis;               ///< chebyshev or histogram
   int basis_size;            ///< B, number of one-variable basis functions b_a

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// k-fold cross-validation of sigma and lambda, on the host. The pixels are read once, whatever the number of candidates:
-/// all of them are computed from the moments of the folds.
+/// k-fold cross-validation of sigma and lambda, on the host. The pixels are read once, whatever the number of
+/// candidates: all of them are computed from the moments of the folds.
 
 #pragma once
 
@@ -37,13 +37,13 @@ namespace scc {
 ///
 ///   J = (1/k) sum_fold [ (1/2) alpha^T H_fold alpha - h_fold^T alpha ],   alpha = (H_others + lambda I)^{-1} h_others
 ///
-/// Up to a constant this is half the mean squared error of the fitted ratio on unseen pixels (Kanamori et al. 2009; Yamada
-/// et al. 2013). beta says what is estimated: criteria at different beta must not be compared, those of different kernels or
-/// centres may be.
+/// Up to a constant this is half the mean squared error of the fitted ratio on unseen pixels (Kanamori et al. 2009;
+/// Yamada et al. 2013). beta says what is estimated: criteria at different beta must not be compared, those of
+/// different kernels or centres may be.
 ///
-/// Uses OpenMP's threads if the program is compiled with it; results are bitwise the same for any number of threads. Keeps
-/// O(folds B^2) memory, half a megabyte to two for each fold, twice that within add(), and a byte for each square. One thread
-/// at a time may call add().
+/// Uses OpenMP's threads if the program is compiled with it; results are bitwise the same for any number of threads.
+/// Keeps O(folds B^2) memory, half a megabyte to two for each fold, twice that within add(), and a byte for each
+/// square. One thread at a time may call add().
 class CrossValidation {
 public:
   /// @param options     Kernel, centres, beta, domain and tolerance. Bandwidth, lambda and basis are not used.

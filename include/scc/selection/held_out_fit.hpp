@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The criterion of cross-validation from moments: the ratio is fitted on the pixels of some folds and judged on those of
-/// another. No pixels here; for each ridge one small factorisation.
+/// The criterion of cross-validation from moments: the ratio is fitted on the pixels of some folds and judged on
+/// those of another. No pixels here; for each ridge one small factorisation.
 
 #pragma once
 
