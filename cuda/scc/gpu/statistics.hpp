@@ -18,7 +18,7 @@ namespace scc::gpu {
 
 inline Statistics Loss::statistics(Workspace const& workspace, std::int64_t image, cudaStream_t stream) const {
   require_filled(workspace);
-  workspace.record_.require_image(image);
+  detail::require_image(image, workspace.record_.images());
   std::size_t const moment_count = plan().moment_count(), unknowns = static_cast<std::size_t>(plan().unknowns());
   auto const index = static_cast<std::size_t>(image);
   std::vector<double> moments(moment_count), alpha(unknowns);

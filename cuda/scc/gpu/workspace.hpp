@@ -161,7 +161,7 @@ public:
   /// @param stream  That of the forward pass, or one that waits for it.
   /// @throws std::invalid_argument if there is no such image; Error if a CUDA call fails.
   Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
-    record_.require_image(image);
+    scc::detail::require_image(image, record_.images());
     ImageCounts counts{};
     read(&counts, view_.counts + image, 1, stream);
     return diagnostics_of(counts);

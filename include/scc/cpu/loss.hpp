@@ -179,8 +179,8 @@ public:
   /// @throws std::invalid_argument if the workspace was filled by another loss, or there is no such image.
   Statistics statistics(Workspace const& workspace, std::int64_t image) const {
     workspace.record_.require_filled_by(plan_);
-    workspace.record_.require_image(image);
     ImageResults const& results = workspace.results_;
+    detail::require_image(image, static_cast<std::int64_t>(results.rsmi.size()));
     auto const index = static_cast<std::size_t>(image);
     return statistics_in_original_kernels(*plan_, results.moments.data() + index * plan_->moment_count(),
                                           results.alpha.data() + index * static_cast<std::size_t>(plan_->unknowns()),

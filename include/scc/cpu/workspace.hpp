@@ -82,7 +82,7 @@ public:
   /// @param image  Which image, 0 <= image < images.
   /// @throws std::invalid_argument if there is no such image.
   Diagnostics diagnostics(std::int64_t image) const {
-    record_.require_image(image);
+    detail::require_image(image, static_cast<std::int64_t>(results_.rsmi.size()));
     return results_.diagnostics[static_cast<std::size_t>(image)];
   }
 

@@ -57,17 +57,17 @@ public:
     }
   }
 
-  /// Throws std::invalid_argument unless there is such an image.
-  void require_image(std::int64_t image) const {
-    if (image < 0 || image >= images()) {
-      throw std::invalid_argument("scc: image " + std::to_string(image) + " was asked for, but the workspace holds " +
-                                  std::to_string(images()) + " images");
-    }
-  }
-
 private:
   std::shared_ptr<void const> loss_;  // null while the workspace is empty
   std::array<std::int64_t, 4> extents_{};
 };
+
+/// Throws std::invalid_argument unless there is such an image among the `images` of a workspace.
+inline void require_image(std::int64_t image, std::int64_t images) {
+  if (image < 0 || image >= images) {
+    throw std::invalid_argument("scc: image " + std::to_string(image) + " was asked for, but the workspace holds " +
+                                std::to_string(images) + " images");
+  }
+}
 
 }  // namespace scc::detail
