@@ -59,7 +59,7 @@ void launch_forward(void (*kernel)(ForwardArguments<Real> const), char const* na
   arguments.solves_in_shared_memory = state.solves_in_shared_memory();
   arguments.workspace = pass.workspace;
 
-  std::size_t shared_bytes = std::max(add_shared_bytes, static_cast<std::size_t>(threads) * sizeof(double));
+  std::size_t shared_bytes = add_shared_bytes;
   if (arguments.solves_in_shared_memory) {
     shared_bytes = std::max(shared_bytes, SolveScratch::size(arguments.tables) * sizeof(double));
   }

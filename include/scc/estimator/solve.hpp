@@ -390,7 +390,6 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
       double const margins = scratch.gradient_x[a] * tables.one[b] + tables.one[a] * scratch.gradient_y[b];
       drsmi_dmoments[a * basis + b] = b < tables.row_length(a) ? margins - (1 - tables.beta) * joint : 0;
     });
-  team.sync();
 }
 
 /// The whole solve of one image.

@@ -19,7 +19,6 @@
 #include "../pixel_view.hpp"
 #include "../tuning.hpp"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -106,7 +105,7 @@ public:
       t[1][k] = other.pixels[k].t;
       SCC_UNROLL
       for (int a = 2; a < Degree; ++a) {
-        t[a][k] = multiply_add(two_t, t[a - 1][k], -t[a - 2][k]);
+        t[a][k] = fma(two_t, t[a - 1][k], -t[a - 2][k]);
       }
       u_previous[k] = 0;
       u[k] = 1;
@@ -128,15 +127,15 @@ public:
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
             if (a <= Degree - b) {
-              inner[k] = multiply_add(parts[i], t[a][k], inner[k]);
+              inner[k] = fma(parts[i], t[a][k], inner[k]);
             }
           }
         }
       }
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
-        float const following = multiply_add(2 * varied.pixels[k].t, u[k], -u_previous[k]);
+        gradient[k] = fma(u[k], inner[k], gradient[k]);
+        float const following = fma(2 * varied.pixels[k].t, u[k], -u_previous[k]);
         u_previous[k] = u[k];
         u[k] = following;
       }
@@ -189,12 +188,12 @@ public:
         for (int a = 0; a < tile_size; ++a) {
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
-            inner[k] = multiply_add(row[a], t[a][k], inner[k]);
+            inner[k] = fma(row[a], t[a][k], inner[k]);
           }
         }
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
-          gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
+          gradient[k] = fma(u[k], inner[k], gradient[k]);
           advance(varied.pixels[k].t, u_previous[k], u[k]);
         }
       }
@@ -244,9 +243,9 @@ public:
         SCC_UNROLL
         for (int j = 0; j < 3; ++j) {
           int const at = corner + i * other_step_ + j * varied_step_;
-          inner = multiply_add(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
+          inner = fma(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
         }
-        sum = multiply_add(w[i], inner, sum);
+        sum = fma(w[i], inner, sum);
       }
       gradient[k] = factor_ * sum;
     }

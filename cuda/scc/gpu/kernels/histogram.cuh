@@ -15,7 +15,6 @@
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -23,6 +22,8 @@ namespace scc::gpu {
 /// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
 template <class Real>
 struct HistogramMoments {
+  static constexpr int threads = histogram_threads;
+
   static __device__ void add(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts) {
     int const size = arguments.tables.basis_size;
     int const intervals = size - spline_histogram::extra_bins;

@@ -16,7 +16,6 @@
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -97,6 +96,7 @@ __device__ inline void collect_moments(ForwardArguments<Real> const& arguments, 
 /// The whole triangle a + b <= Degree.
 template <int Degree>
 struct TriangleMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = padded_terms(Degree);
 
   static __host__ __device__ constexpr int index(int a, int b) { return a * (Degree + 1) - a * (a - 1) / 2 + b; }
@@ -110,16 +110,16 @@ struct TriangleMoments {
                          ty[1] = y;
                          SCC_UNROLL
                          for (int b = 2; b <= Degree; ++b) {
-                           ty[b] = multiply_add(2 * y, ty[b - 1], -ty[b - 2]);
+                           ty[b] = fma(2 * y, ty[b - 1], -ty[b - 2]);
                          }
                          float previous = weight * x, current = weight;  // T_{-1} = T_1
                          SCC_UNROLL
                          for (int a = 0; a <= Degree; ++a) {
                            SCC_UNROLL
                            for (int b = 0; b <= Degree - a; ++b) {
-                             sums[index(a, b)] = multiply_add(current, ty[b], sums[index(a, b)]);
+                             sums[index(a, b)] = fma(current, ty[b], sums[index(a, b)]);
                            }
-                           float const following = multiply_add(2 * x, current, -previous);
+                           float const following = fma(2 * x, current, -previous);
                            previous = current;
                            current = following;
                          }
@@ -134,6 +134,7 @@ struct TriangleMoments {
 /// One tile of the triangle, number blockIdx.y, of a degree that is known at run time only.
 template <class Real>
 struct TileMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = tile_size * tile_size;
 
   /// Rows of tiles have fewer tiles from one to the next; the number of those before row `row`.
@@ -175,7 +176,7 @@ struct TileMoments {
                          for (int a = 0; a < tile_size; ++a) {
                            SCC_UNROLL
                            for (int b = 0; b < tile_size; ++b) {
-                             sums[a * tile_size + b] = multiply_add(current, ty[b], sums[a * tile_size + b]);
+                             sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
                            }
                            advance(x, previous, current);
                          }

@@ -13,7 +13,6 @@
 
 #include "../tuning.hpp"
 #include "../workspace.hpp"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -38,7 +37,6 @@ __device__ inline void solve_image(Tables const& tables, WorkspaceView const& wo
     if (block.rank() == 0) {
       workspace.rsmi[image] = static_cast<double>(NAN);
     }
-    block.sync();
     return;
   }
   SolveScratch const scratch = SolveScratch::in(
@@ -60,7 +58,6 @@ __device__ inline void solve_image(Tables const& tables, WorkspaceView const& wo
   if (block.rank() == 0) {
     workspace.rsmi[image] = rsmi;
   }
-  block.sync();
 }
 
 }  // namespace scc::gpu
