@@ -59,7 +59,7 @@ void launch_forward(ForwardKernel<Real> const& kernel, DeviceState const& state,
   arguments.solves_in_shared_memory = state.solves_in_shared_memory();
   arguments.workspace = pass.workspace;
 
-  std::size_t shared_bytes = std::max(kernel.shared_bytes, static_cast<std::size_t>(kernel.threads) * sizeof(double));
+  std::size_t shared_bytes = kernel.shared_bytes;
   if (arguments.solves_in_shared_memory) {
     shared_bytes = std::max(shared_bytes, SolveScratch::size(arguments.plan) * sizeof(double));
   }

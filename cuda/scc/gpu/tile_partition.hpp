@@ -79,12 +79,13 @@ inline std::int64_t partial_count(int most_blocks, std::int64_t images) { return
 /// @param block_threads      Threads of a block.
 /// @param most_blocks        Blocks that the device runs at a time.
 /// @param pixels_per_thread  Pixels that are worth a thread, in large images.
-/// @throws std::invalid_argument if an image has more tiles than an int can count: some 10^12 pixels.
+/// @throws std::invalid_argument if a thread could get more pixels of an image than 32 bits can count: an image has more
+///         than 2^30 tiles, some 10^12 pixels.
 inline TilePartition make_tile_partition(std::int64_t images, std::int64_t pixels, int block_threads, int most_blocks,
                                          int pixels_per_thread) {
   std::int64_t const tile_pixels = std::int64_t{block_threads} * group_size;
   std::int64_t const tiles = (pixels + tile_pixels - 1) / tile_pixels;
-  if (tiles > std::numeric_limits<int>::max()) {
+  if (tiles > std::numeric_limits<std::uint32_t>::max() / group_size) {
     throw std::invalid_argument("scc: an image of " + std::to_string(pixels) + " pixels is too large for a GPU pass");
   }
   std::int64_t const worth = images * tiles * group_size / pixels_per_thread;

@@ -47,8 +47,9 @@ inline constexpr int gradient_pixels_per_thread = 4;
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
 inline constexpr int pixels_per_float_sum = 64;
 
-/// What the kernels' static variables take of a block's shared memory, and some room.
-inline constexpr std::size_t static_shared_bytes = 256;
+/// What the kernels' static variables take of a block's shared memory at most, and some room: a thread's counts of
+/// out-of-domain and NaN pixels are 16 bytes.
+inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
 /// Dynamic shared memory that every device gives without being asked.
 inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;

@@ -385,7 +385,6 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Solve
       double const margins = scratch.gradient_x[a] * plan.one[b] + plan.one[a] * scratch.gradient_y[b];
       drsmi_dmoments[a * basis + b] = b < plan.row_length(a) ? margins - (1 - plan.beta) * joint : 0;
     });
-  team.sync();
 }
 
 /// The whole solve of one image.

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Second pass: the gradient of each pixel from the coefficients of its image (scc/estimator/gradient_coefficients.hpp).
+/// Second pass: the gradient of each pixel from the coefficients of its image
+/// (scc/estimator/gradient_coefficients.hpp).
 
 #pragma once
 
@@ -20,7 +21,6 @@
 #include "../tile_partition.hpp"
 #include "../tuning.hpp"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -71,8 +71,8 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
   });
 }
 
-/// Chebyshev basis: sum over b >= 1 of U_{b-1}(differentiated) sum_a b G_ab T_a(fixed), as T_b' = b U_{b-1}. The coefficients
-/// b G_ab are in shared memory as rows b = 1, 2, ... of a = 0, 1, ...
+/// Chebyshev basis: sum over b >= 1 of U_{b-1}(differentiated) sum_a b G_ab T_a(fixed), as T_b' = b U_{b-1}. The
+/// coefficients b G_ab are in shared memory as rows b = 1, 2, ... of a = 0, 1, ...
 template <class Real>
 __device__ inline Real* stage_coefficients(GradientArguments<Real> const& arguments, double const* drsmi_dmoments,
                                            double factor, int rows, int columns) {
@@ -108,7 +108,7 @@ public:
       t[1][k] = fixed.pixels[k].t;
       SCC_UNROLL
       for (int a = 2; a < Degree; ++a) {
-        t[a][k] = multiply_add(two_t, t[a - 1][k], -t[a - 2][k]);
+        t[a][k] = fma(two_t, t[a - 1][k], -t[a - 2][k]);
       }
       u_previous[k] = 0;
       u[k] = 1;
@@ -130,15 +130,15 @@ public:
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
             if (a <= Degree - b) {
-              inner[k] = multiply_add(parts[i], t[a][k], inner[k]);
+              inner[k] = fma(parts[i], t[a][k], inner[k]);
             }
           }
         }
       }
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
-        float const following = multiply_add(2 * differentiated.pixels[k].t, u[k], -u_previous[k]);
+        gradient[k] = fma(u[k], inner[k], gradient[k]);
+        float const following = fma(2 * differentiated.pixels[k].t, u[k], -u_previous[k]);
         u_previous[k] = u[k];
         u[k] = following;
       }
@@ -191,12 +191,12 @@ public:
         for (int a = 0; a < tile_size; ++a) {
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
-            inner[k] = multiply_add(row[a], t[a][k], inner[k]);
+            inner[k] = fma(row[a], t[a][k], inner[k]);
           }
         }
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
-          gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
+          gradient[k] = fma(u[k], inner[k], gradient[k]);
           chebyshev::advance(2 * differentiated.pixels[k].t, u_previous[k], u[k]);
         }
       }
@@ -208,8 +208,8 @@ private:
   Real const* coefficients_;  // [degree, columns]
 };
 
-/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches, by the differences of their coefficients along the
-/// differentiated axis.
+/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches, by the differences of their coefficients along
+/// the differentiated axis.
 template <class Real>
 class HistogramGradient {
 public:
@@ -246,9 +246,9 @@ public:
         SCC_UNROLL
         for (int j = 0; j < 3; ++j) {
           int const at = corner + i * fixed_step_ + j * differentiated_step_;
-          inner = multiply_add(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
+          inner = fma(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
         }
-        sum = multiply_add(w[i], inner, sum);
+        sum = fma(w[i], inner, sum);
       }
       gradient[k] = factor_ * sum;
     }

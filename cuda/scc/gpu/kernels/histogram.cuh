@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins. Bins are
-/// integers, so that their sums do not depend on the order of the pixels.
+/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins.
+/// Bins are integers, so that their sums do not depend on the order of the pixels.
 
 #pragma once
 
@@ -15,7 +15,6 @@
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -23,6 +22,8 @@ namespace scc::gpu {
 /// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
 template <class Real>
 struct HistogramMoments {
+  static constexpr int threads = histogram_threads;
+
   static __device__ void add(ForwardArguments<Real> const& arguments, TileRange const& range, PixelCounts& counts) {
     int const size = arguments.plan.basis_size;
     int const intervals = size - spline::extra_bins;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while its
-/// pixels go by: the whole triangle where that fits, else one tile of it.
+/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while
+/// its pixels go by: the whole triangle where that fits, else one tile of it.
 
 #pragma once
 
@@ -16,13 +16,12 @@
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Sums of a block over a range of tiles: in Real over the few pixels of a thread and over the lanes of its warp, then in double
-/// over time and over the warps; all in a fixed order. Leaves them at `out` [Terms].
+/// Sums of a block over a range of tiles: in Real over the few pixels of a thread and over the lanes of its warp, then
+/// in double over time and over the warps; all in a fixed order. Leaves them at `out` [Terms].
 ///
 /// @param add_pixel  add_pixel(sums, x, y, weight): adds weight (1 or 0) times the products of a pixel pair to sums [Terms].
 template <int Terms, class Real, class AddPixel>
@@ -99,6 +98,7 @@ __device__ inline void collect_moments(ForwardArguments<Real> const& arguments, 
 /// The whole triangle a + b <= Degree.
 template <int Degree>
 struct TriangleMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = padded_terms(Degree);
 
   static __host__ __device__ constexpr int index(int a, int b) { return a * (Degree + 1) - a * (a - 1) / 2 + b; }
@@ -112,16 +112,16 @@ struct TriangleMoments {
                        ty[1] = y;
                        SCC_UNROLL
                        for (int b = 2; b <= Degree; ++b) {
-                         ty[b] = multiply_add(2 * y, ty[b - 1], -ty[b - 2]);
+                         ty[b] = fma(2 * y, ty[b - 1], -ty[b - 2]);
                        }
                        float previous = weight * x, current = weight;  // T_{-1} = T_1
                        SCC_UNROLL
                        for (int a = 0; a <= Degree; ++a) {
                          SCC_UNROLL
                          for (int b = 0; b <= Degree - a; ++b) {
-                           sums[index(a, b)] = multiply_add(current, ty[b], sums[index(a, b)]);
+                           sums[index(a, b)] = fma(current, ty[b], sums[index(a, b)]);
                          }
-                         float const following = multiply_add(2 * x, current, -previous);
+                         float const following = fma(2 * x, current, -previous);
                          previous = current;
                          current = following;
                        }
@@ -136,6 +136,7 @@ struct TriangleMoments {
 /// One tile of the triangle, number blockIdx.y, of a degree that is known at run time only.
 template <class Real>
 struct TileMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = tile_size * tile_size;
 
   /// Rows of tiles have fewer tiles from one to the next; the number of those before row `row`.
@@ -177,7 +178,7 @@ struct TileMoments {
                        for (int a = 0; a < tile_size; ++a) {
                          SCC_UNROLL
                          for (int b = 0; b < tile_size; ++b) {
-                           sums[a * tile_size + b] = multiply_add(current, ty[b], sums[a * tile_size + b]);
+                           sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
                          }
                          chebyshev::advance(2 * x, previous, current);
                        }

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value that
-/// all threads share, so that one kernel serves all types; a branch on it costs little beside a group's arithmetic.
+/// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value
+/// that all threads share, so that one kernel serves all types; a branch on it costs little beside a group's
+/// arithmetic.
 
 #pragma once
 

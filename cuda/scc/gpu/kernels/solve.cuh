@@ -13,13 +13,12 @@
 
 #include "../tuning.hpp"
 #include "../workspace.hpp"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Moments of an image -> its rSMI, alpha and d rSMI / d moments in the workspace; NaN in all of them if the image has a
-/// NaN pixel or its system could not be factorised.
+/// Moments of an image -> its rSMI, alpha and d rSMI / d moments in the workspace; NaN in all of them if the image has
+/// a NaN pixel or its system could not be factorised.
 ///
 /// @param moments  [B, B] of the image; made NaN with the rest if a pixel is.
 __device__ inline void solve_image(PlanView const& plan, WorkspaceView const& workspace, std::int64_t image,
@@ -38,7 +37,6 @@ __device__ inline void solve_image(PlanView const& plan, WorkspaceView const& wo
     if (block.rank() == 0) {
       workspace.rsmi[image] = static_cast<double>(NAN);
     }
-    block.sync();
     return;
   }
   SolveScratch const scratch(
@@ -59,7 +57,6 @@ __device__ inline void solve_image(PlanView const& plan, WorkspaceView const& wo
   if (block.rank() == 0) {
     workspace.rsmi[image] = rsmi;
   }
-  block.sync();
 }
 
 }  // namespace scc::gpu
