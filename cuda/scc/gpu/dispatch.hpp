@@ -20,22 +20,27 @@ namespace scc::gpu {
 
 /// A forward pass as the kernels' side of the library is asked for it.
 struct ForwardPass {
-  PixelView x, y;               ///< The input and its translation
-  CollapsedShape shape;         ///< Of an image
-  std::int64_t images, pixels;  ///< N, and M per image; at least 1
-  WorkspaceView workspace;      ///< Receives what the pass makes
+  PixelView x;              ///< The input
+  PixelView y;              ///< Its translation
+  CollapsedShape shape;     ///< of an image, in both
+  std::int64_t images;      ///< N, at least 1
+  std::int64_t pixels;      ///< M of each image, at least 1
+  WorkspaceView workspace;  ///< Receives what the pass makes
 };
 
 /// A backward pass, likewise.
 struct BackwardPass {
-  PixelView fixed, differentiated, gradient;  ///< The two images, and where the gradient of `differentiated` goes
-  CollapsedShape shape;                       ///< Of an image
-  std::int64_t images, pixels;                ///< N, and M per image; at least 1
-  Side side;                                  ///< Which image `differentiated` is
-  GradientMode mode;                          ///< Whether the gradient is added to what is there
-  double factor;                              ///< What gradients are multiplied by, on top of *grad_loss
-  float const* grad_loss;                     ///< In device memory, or null for 1
-  double const* drsmi_dmoments;               ///< [images, B, B] in device memory
+  PixelView fixed;               ///< The image that is not differentiated
+  PixelView differentiated;      ///< The image that is
+  PixelView gradient;            ///< Where the gradient of `differentiated` goes
+  CollapsedShape shape;          ///< of an image, in all three
+  std::int64_t images;           ///< N, at least 1
+  std::int64_t pixels;           ///< M of each image, at least 1
+  Side side;                     ///< Which image `differentiated` is
+  GradientMode mode;             ///< Whether the gradient is added to what is there
+  double factor;                 ///< What gradients are multiplied by, on top of *grad_loss
+  float const* grad_loss;        ///< In device memory, or null for 1
+  double const* drsmi_dmoments;  ///< [images, B, B] in device memory
 };
 
 /// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the

@@ -35,7 +35,8 @@ struct Statistics;
 
 namespace gpu {
 
-/// The loss L = -mean over the images of rSMI (Guo et al., eq. 8 and 9), with its exact gradient, as cpu::Loss computes it.
+/// The loss L = -mean over the images of rSMI (Guo et al., equations 8 and 9), with its exact gradient, as cpu::Loss
+/// computes it.
 ///
 /// Immutable; may be copied, and shared between threads and streams that each have a Workspace of their own. Its tables
 /// live on the device that was current at construction, which must be current in every call.
@@ -66,15 +67,15 @@ public:
   /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return state_->plan(); }
 
-  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n, to workspace.loss() and
-  /// workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
+  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (equation 7) of image n, to workspace.loss()
+  /// and workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
   ///
   /// @param x          [images, channels, height, width] input, device memory, values in the domain.
   /// @param y          [images, channels, height, width] translation, likewise.
   /// @param workspace  Made for this loss, or a copy of it, and at least so many images. Receives what the other functions
   ///                   need.
   /// @param stream     Where the work is enqueued. No synchronisation, no allocation; deterministic.
-  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, an extent is negative, data is null
+  /// @throws std::invalid_argument before anything is enqueued, if shapes differ, an extent is negative, data is null
   ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
@@ -99,7 +100,7 @@ public:
   /// dloss_dy = *grad_loss * scale * dL/dy, where L and the moments are those of the workspace's last forward pass with the
   /// same x and y. Exact: alpha is differentiated too. One kernel.
   ///
-  ///   dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
+  ///     dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
   ///
   /// @param x          [images, channels, height, width] as passed to forward(), device memory.
   /// @param y          [images, channels, height, width] as passed to forward(), device memory.
@@ -111,7 +112,7 @@ public:
   /// @param mode       Overwrite dloss_dy or add to it.
   /// @param stream     The stream of the forward pass, or one that waits for it. No synchronisation, no allocation;
   ///                   deterministic.
-  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
+  /// @throws std::invalid_argument before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
   ///         itself, the workspace was not filled by this loss with a batch of this shape, or another device is
   ///         current; Error if a launch fails.
   template <class X, class Y, class G>

@@ -19,18 +19,20 @@ namespace scc::gpu {
 
 /// A range of tiles of one image, the part of it that one block works on.
 struct TileRange {
-  std::int64_t image;         ///< Number of the image in the batch
-  int first_tile, last_tile;  ///< Tiles [first, last) of the image
+  std::int64_t image;  ///< Number of the image in the batch
+  int first_tile;      ///< First tile of the image
+  int last_tile;       ///< The tile behind the last one
 };
 
 /// The partition of a batch: every image is a row of tiles of block_threads * group_size pixels, the last one
 /// incomplete; all tiles, image after image, are dealt out to the blocks in equal contiguous ranges, which may
 /// straddle images. Depends on the sizes alone, so that sums over blocks have one order.
 struct TilePartition {
-  std::int64_t images, pixels;  ///< N, and M per image; at least 1
-  std::int64_t tiles;           ///< of one image
-  std::int64_t tile_pixels;     ///< Pixels of a tile
-  int blocks;                   ///< of the grid
+  std::int64_t images;       ///< N, at least 1
+  std::int64_t pixels;       ///< M of each image, at least 1
+  std::int64_t tiles;        ///< of one image
+  std::int64_t tile_pixels;  ///< Pixels of a tile
+  int blocks;                ///< of the grid
 
   /// First tile, of the whole batch, of a block.
   SCC_HOST_DEVICE std::int64_t start(std::int64_t block) const { return block * (images * tiles) / blocks; }

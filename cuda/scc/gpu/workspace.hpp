@@ -28,7 +28,10 @@ class Loss;
 
 /// What the blocks of a forward pass count in one image.
 struct ImageCounts {
-  unsigned long long x_outside, x_nan, y_outside, y_nan;  ///< As in Diagnostics
+  unsigned long long x_outside;        ///< As in Diagnostics
+  unsigned long long x_nan;            ///< As in Diagnostics
+  unsigned long long y_outside;        ///< As in Diagnostics
+  unsigned long long y_nan;            ///< As in Diagnostics
   unsigned long long finished_blocks;  ///< Blocks that have left their sums; the last one solves the image.
 };
 

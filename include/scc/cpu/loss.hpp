@@ -30,7 +30,7 @@
 
 namespace scc::cpu {
 
-/// The loss L = -mean over the images of rSMI (Guo et al., eq. 8 and 9), with its exact gradient.
+/// The loss L = -mean over the images of rSMI (Guo et al., equations 8 and 9), with its exact gradient.
 ///
 /// Immutable; may be copied, and shared between threads that each have a Workspace of their own. Uses OpenMP's threads if
 /// the program is compiled with OpenMP; results are bitwise the same for any number of threads and from run to run.
@@ -57,7 +57,7 @@ public:
   /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return *plan_; }
 
-  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n.
+  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (equation 7) of image n.
   ///
   /// @param x          [images, channels, height, width] input, host memory, values in the domain.
   /// @param y          [images, channels, height, width] translation, likewise.
@@ -95,7 +95,7 @@ public:
   /// dloss_dy = grad_loss dL/dy, where L and the moments are those of the workspace's last forward pass with the same x
   /// and y. Exact: alpha is differentiated too.
   ///
-  ///   dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
+  ///     dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
   ///
   /// @param x          [images, channels, height, width] as passed to forward().
   /// @param y          [images, channels, height, width] as passed to forward().
@@ -104,7 +104,7 @@ public:
   /// @param dloss_dy   [images, channels, height, width] out; float, double, half or bfloat16. Elements must not
   ///                   overlap each other, x or y.
   /// @param mode       Overwrite dloss_dy or add to it.
-  /// @throws std::invalid_argument, before anything is written, if shapes differ, a view is not valid, dloss_dy overlaps
+  /// @throws std::invalid_argument before anything is written, if shapes differ, a view is not valid, dloss_dy overlaps
   ///         itself, or the workspace was not filled by this loss with a batch of this shape.
   template <class X, class Y, class G>
   void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss, ImageBatch<G> dloss_dy,

@@ -41,9 +41,10 @@ struct PixelBlock {
   /// As wide as a Real.
   using Flag = typename NormalizedPixel<Real>::Flag;
 
-  alignas(64) Real t[block_size];         ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
-  alignas(64) Flag outside[block_size];   ///< 1 where the pixel was outside the domain.
-  std::int64_t outside_count, nan_count;  ///< Pixels outside the domain, and NaN pixels
+  alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
+  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
+  std::int64_t outside_count;            ///< Pixels outside the domain
+  std::int64_t nan_count;                ///< NaN pixels
 };
 
 /// The places in memory of the pixels of a batch: those of one image in the order c, h, w, in runs of equally spaced

@@ -65,9 +65,11 @@ struct NormalizedPixel {
 /// The map from the values of pixels of one type to t in [-1, 1].
 template <class Real>
 struct DomainMap {
-  Real lowest, highest;  ///< Ends of the domain, as a pixel of this type can express them
-  Real center, scale;    ///< t = (value - center) * scale
-  Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
+  Real lowest;      ///< Lower end of the domain, as a pixel of this type can express it
+  Real highest;     ///< Upper end of the domain, likewise
+  Real center;      ///< t = (value - center) * scale
+  Real scale;       ///< As above
+  Real byte_scale;  ///< value of a uint8 pixel = lowest + byte_scale * pixel
 
   /// Value of a uint8 pixel, which spans the domain from 0 to 255.
   SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real byte_value(std::uint8_t pixel) const {

@@ -4,7 +4,7 @@
 /// @file
 /// The coefficients of the second pass, from d rSMI / d moments:
 ///
-///   dL/dy_j = -(1 / (N M)) (dt/dy) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab
+///     dL/dy_j = -(1 / (N M)) (dt/dy) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab
 ///
 /// for N images of M pixels. The second pass treats both images alike: one is differentiated, the other is fixed.
 

@@ -223,8 +223,8 @@ SCC_HOST_DEVICE void solve_factored(Team const& team, double const* r, int size,
 
 /// Moments -> h and A = H + lambda I of the compressed system.
 ///
-///   h_(i,j)            = mean psi_i(x) mean psi_j(y)
-///   H_(i,j),(i',j')    = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
+///     h_(i,j)          = mean psi_i(x) mean psi_j(y)
+///     H_(i,j),(i',j')  = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
 ///
 /// @param team     The threads that solve the image.
 /// @param plan     In memory that the team can read.
@@ -288,7 +288,7 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, dou
 
 /// h and A -> alpha = A^{-1} h, g = A^{-1} alpha, and rSMI, which every thread of the team gets.
 ///
-///   rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1       (eq. 7, with H = A - lambda I)
+///     rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1  (eq. 7, with H = A - lambda I)
 template <class Team>
 SCC_HOST_DEVICE double fit_density_ratio(Team const& team, PlanView const& plan, SolveScratch const& scratch) {
   detail::cholesky(team, scratch.system, plan.unknowns);
@@ -303,7 +303,7 @@ SCC_HOST_DEVICE double fit_density_ratio(Team const& team, PlanView const& plan,
 
 /// alpha and g -> d rSMI / d M_ab, the coefficients of the pixels' gradient.
 ///
-///   d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
+///     d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
 ///
 /// @param team            The threads that solve the image.
 /// @param plan            In memory that the team can read.

@@ -57,7 +57,7 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void weights(Real f, Real* w) {
 
 /// The three quadratic splines q of the derivative, which sum to 1:
 ///
-///   d/df sum_i c_i w_i(f) = sum_{i < 3} q_i(f) (c_{i+1} - c_i),    dt = (2 / intervals) df.
+///     d/df sum_i c_i w_i(f) = sum_{i < 3} q_i(f) (c_{i+1} - c_i),    dt = (2 / intervals) df.
 ///
 /// Neighbouring coefficients are nearly equal; taking their differences first keeps the digits.
 template <class Real>

@@ -22,11 +22,14 @@ namespace scc {
 /// Orthogonal functions psi_i = sum_p U_pi k_p, sorted by size, and the pairs (i, j) that are kept; PlanView says
 /// what the arrays mean.
 struct Compression {
-  int functions = 0;                      ///< r, number of functions psi_i
-  std::vector<int> kept, first_unknown;   ///< [r]
-  std::vector<int> unknown_i, unknown_j;  ///< [unknowns]
-  std::vector<int> product_i, product_k;  ///< [r (r + 1) / 2]
-  std::vector<double> lift;               ///< [r, n] U transposed
+  int functions = 0;               ///< r, number of functions psi_i
+  std::vector<int> kept;           ///< [r]
+  std::vector<int> first_unknown;  ///< [r]
+  std::vector<int> unknown_i;      ///< [unknowns]
+  std::vector<int> unknown_j;      ///< [unknowns]
+  std::vector<int> product_i;      ///< [r (r + 1) / 2]
+  std::vector<int> product_k;      ///< [r (r + 1) / 2]
+  std::vector<double> lift;        ///< [r, n] U transposed
 
   /// Number of unknowns of the compressed system, at most n^2.
   int unknowns() const { return static_cast<int>(unknown_i.size()); }

@@ -24,7 +24,8 @@ struct PlanView {
   int functions;             ///< r, number of functions psi_i
   int products;              ///< r (r + 1) / 2
   int unknowns;              ///< number of pairs kept
-  double beta, lambda;       ///< Options::beta, Options::lambda
+  double beta;               ///< Options::beta
+  double lambda;             ///< Options::lambda
   double const* one;         ///< [B] coefficients of the constant 1: margins are moments against it
   double const* psi;         ///< [r, B] coefficients of psi_i
   double const* psi_psi;     ///< [products, B] coefficients of psi_i psi_i'

@@ -35,7 +35,7 @@ namespace scc {
 /// The pixels of each image are dealt out to folds. For each fold and candidate, alpha is fitted on the other folds and
 /// judged on this one, whose h and H are those of its pixels alone:
 ///
-///   J = (1/k) sum_fold [ (1/2) alpha^T H_fold alpha - h_fold^T alpha ],   alpha = (H_others + lambda I)^{-1} h_others
+///     J = (1/k) sum_fold [ (1/2) alpha^T H_fold alpha - h_fold^T alpha ],   alpha = (H_others + lambda I)^{-1} h_others
 ///
 /// Up to a constant this is half the mean squared error of the fitted ratio on unseen pixels (Kanamori et al. 2009;
 /// Yamada et al. 2013). beta says what is estimated: criteria at different beta must not be compared, those of

@@ -22,7 +22,7 @@ namespace scc {
 /// Least-squares density ratio fitting minimises E_P[(r - r*)^2] / 2, which is, up to a constant that no candidate
 /// changes (Kanamori et al. 2009; Yamada et al. 2013),
 ///
-///   J = (1/2) alpha^T H alpha - h^T alpha,        rSMI^ = -1 - 2 J  with the h and H that J is taken with
+///     J = (1/2) alpha^T H alpha - h^T alpha,        rSMI^ = -1 - 2 J  with the h and H that J is taken with
 class HeldOutFit {
 public:
   /// Makes room for a plan: afterwards the functions below allocate nothing for it.
