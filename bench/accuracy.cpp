@@ -168,10 +168,10 @@ void print_chebyshev(Picture const& picture) {
     options.basis = Basis::chebyshev;
     Exact const exact = scc_bench::exact(options, picture.x<double>(), picture.y<double>());
     // The smallest tolerance, of 1e-6 and more, for which float pixels are summed in float.
-    options.tolerance = std::max(1e-6, 1.01e-7 * scc::Plan(options, row.degree).largest_product());
-    scc::Plan const float_plan(options, row.degree);
+    options.tolerance = std::max(1e-6, 1.01e-7 * scc::Plan(options, row.degree + 1).largest_product());
+    scc::Plan const float_plan(options, row.degree + 1);
     options.tolerance = 1e-9;
-    scc::Plan const double_plan(options, row.degree);
+    scc::Plan const double_plan(options, row.degree + 1);
     Errors const in_float = measure<float>(scc::cpu::Loss(float_plan), picture, exact);
     Errors const in_double = measure<double>(scc::cpu::Loss(double_plan), picture, exact);
     std::printf("| %s, %g | %d | %d | %s | %s | %s | %s | %s |\n", name(row.kernel), row.sigma, row.degree,
@@ -223,7 +223,7 @@ void print_compression(Picture const& picture) {
     std::printf("| %s, %g | %d |", name(row.kernel), row.sigma, options.centers_per_axis * options.centers_per_axis);
     for (double const tolerance : {1e-3, 1e-6, 1e-9, 1e-12}) {
       options.tolerance = tolerance;
-      scc::Plan const plan(options, scc::chebyshev::max_degree);  // so that the basis does not show
+      scc::Plan const plan(options, scc::chebyshev::max_degree + 1);  // so that the basis does not show
       Errors const errors = measure<double>(scc::cpu::Loss(plan), picture, exact);
       std::printf(" %d, %s, %s |", plan.unknowns(), error_text(errors.rsmi).c_str(),
                   error_text(errors.gradient).c_str());
@@ -269,7 +269,7 @@ void print_difficult_pictures(Picture const& picture) {
       Options in_float = options;
       in_float.basis = Basis::chebyshev;
       in_float.tolerance = std::max(1e-6, 1.01e-7 * loss.plan().largest_product());
-      scc::Plan const plan(in_float, loss.plan().resolution());
+      scc::Plan const plan(in_float, loss.plan().basis_size());
       Errors const forced = measure<float>(scc::cpu::Loss(plan), difficult, exact);
       std::printf(" %s | %s |\n", error_text(forced.rsmi).c_str(), error_text(forced.gradient).c_str());
     }
@@ -331,8 +331,8 @@ int print_automatic(Picture const& symmetric, char const* pixels, std::vector<do
       missed += is_missed ? 1 : 0;
       char const* const mark = is_missed ? "**" : "";
       std::printf(" %s%d: %s%s%s, %s |", is_chebyshev ? "D" : "B",
-                  is_chebyshev ? loss.plan().resolution() : loss.plan().basis_size(), mark,
-                  error_text(errors.rsmi).c_str(), mark, error_text(errors.gradient).c_str());
+                  is_chebyshev ? loss.plan().degree() : loss.plan().basis_size(), mark, error_text(errors.rsmi).c_str(),
+                  mark, error_text(errors.gradient).c_str());
     }
   }
   std::printf("\n");

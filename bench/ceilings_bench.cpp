@@ -28,9 +28,9 @@ SCC_ALWAYS_INLINE float multiply_and_add(float factor) {
   using L = Lanes<float, Bytes>;
   L sum[Sums];
   for (int k = 0; k < Sums; ++k) {
-    sum[k] = L::all(factor * static_cast<float>(k));
+    sum[k] = L::broadcast(factor * static_cast<float>(k));
   }
-  L const a = L::all(factor);
+  L const a = L::broadcast(factor);
   for (int step = 0; step < steps; ++step) {
     SCC_UNROLL
     for (int k = 0; k < Sums; ++k) {

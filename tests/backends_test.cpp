@@ -60,7 +60,8 @@ std::string text(Shape const& shape) {
 
 /// The basis of a plan for the report of a failure.
 std::string text(Plan const& plan) {
-  return (plan.basis() == Basis::chebyshev ? "degree " : "intervals ") + std::to_string(plan.resolution());
+  return (plan.basis() == Basis::chebyshev ? "chebyshev, size " : "histogram, size ") +
+         std::to_string(plan.basis_size());
 }
 
 /// |actual - expected| <= bound |expected| in the Euclidean norm. A gradient that cancels, as that of images of one pixel
@@ -224,12 +225,12 @@ TEST_CASE("polynomials of every degree agree with the CPU's") {
   Options options;
   options.basis = Basis::chebyshev;
   for (int degree = 1; degree <= scc::chebyshev::max_degree; ++degree) {
-    Plan const plan(options, degree);
+    Plan const plan(options, degree + 1);
     check_agreement<float>(plan, {2, 1, 7, 31}, float_bounds);
   }
   // The largest of each way in which the GPU keeps the sums, the smallest of the next, and the two ends.
   for (int const degree : {2, 12, 13, 16, 17, 24, 64}) {
-    Plan const plan(options, degree);
+    Plan const plan(options, degree + 1);
     check_agreement<float>(plan, {3, 1, 47, 53}, float_bounds);
     check_agreement<double>(plan, {3, 1, 47, 53}, double_bounds);
   }
@@ -547,7 +548,7 @@ TEST_CASE("images with NaN pixels leave those that they share blocks with alone"
   }
 }
 
-TEST_CASE("counts of odd pixels are those of the CPU, image by image") {
+TEST_CASE("counts of out-of-domain and NaN pixels are those of the CPU, image by image") {
   Pair<float> const pair(straddling, 17);
   for (auto const& setup : both_bases()) {
     INFO(setup.name);

@@ -423,9 +423,9 @@ double spacing() {
   return step;
 }
 
-/// Two images with odd pixels at known places, and the same with each such pixel at the nearest end of the domain.
+/// Two images with out-of-domain pixels at known places, and the same with each such pixel at the nearest end of the domain.
 template <class T>
-struct OddPixels {
+struct OutsidePixels {
   // More than one block, the last one not full.
   Shape shape{2, 3, 7, 11};
   Batch<T> x{shape, random_values(shape.size(), 11, -0.9, 0.9)};
@@ -434,7 +434,7 @@ struct OddPixels {
   std::vector<bool> x_outside = std::vector<bool>(shape.size(), false);
   std::vector<bool> y_outside = x_outside;
 
-  OddPixels() {
+  OutsidePixels() {
     double const step = spacing<T>();
     std::vector<double> const values{1 + step, -1 - step, 1.25, -3, 255, infinity, -infinity};
     std::size_t const image = shape.size() / 2;
@@ -453,7 +453,7 @@ struct OddPixels {
   }
 };
 
-/// Gradients of odd pixels are 0 and all others are those of the clamped images, in which the ends have a gradient.
+/// Gradients of out-of-domain pixels are 0 and all others are those of the clamped images, in which the ends have a gradient.
 void check_gradient(std::vector<float> const& gradient, std::vector<float> const& of_clamped,
                     std::vector<bool> const& outside) {
   for (std::size_t k = 0; k < gradient.size(); ++k) {
@@ -476,14 +476,14 @@ void put_nan(Batch<T>& batch, std::size_t at) {
 
 TEMPLATE_TEST_CASE("a pixel outside the domain counts as its nearest end and has no gradient", "", float, double,
                    Eigen::half, Eigen::bfloat16) {
-  OddPixels<TestType> const odd;
+  OutsidePixels<TestType> const outside;
   for (auto const& setup : kernels_and_bases()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Workspace workspace, workspace_of_clamped;
-    double const value = loss.forward(odd.x.view(), odd.y.view(), workspace);
+    double const value = loss.forward(outside.x.view(), outside.y.view(), workspace);
     CHECK(std::isfinite(value));
-    CHECK(same_bits(value, loss.forward(odd.x_clamped.view(), odd.y_clamped.view(), workspace_of_clamped)));
+    CHECK(same_bits(value, loss.forward(outside.x_clamped.view(), outside.y_clamped.view(), workspace_of_clamped)));
     CHECK(same_bits(workspace.rsmi(), workspace_of_clamped.rsmi()));
 
     scc::Diagnostics const first = workspace.diagnostics(0), second = workspace.diagnostics(1),
@@ -497,17 +497,18 @@ TEMPLATE_TEST_CASE("a pixel outside the domain counts as its nearest end and has
     CHECK(total.x_nan + total.y_nan == 0);
     CHECK(none.x_outside + none.y_outside + none.x_nan + none.y_nan == 0);
 
-    Batch<float> dx(odd.shape, canary), dy(odd.shape, canary), dx_clamped(odd.shape), dy_clamped(odd.shape);
-    loss.backward_xy(odd.x.view(), odd.y.view(), workspace, 1.0, dx.view(), dy.view());
-    loss.backward_xy(odd.x_clamped.view(), odd.y_clamped.view(), workspace_of_clamped, 1.0, dx_clamped.view(),
+    Batch<float> dx(outside.shape, canary), dy(outside.shape, canary), dx_clamped(outside.shape),
+      dy_clamped(outside.shape);
+    loss.backward_xy(outside.x.view(), outside.y.view(), workspace, 1.0, dx.view(), dy.view());
+    loss.backward_xy(outside.x_clamped.view(), outside.y_clamped.view(), workspace_of_clamped, 1.0, dx_clamped.view(),
                      dy_clamped.view());
-    check_gradient(dx.pixels, dx_clamped.pixels, odd.x_outside);
-    check_gradient(dy.pixels, dy_clamped.pixels, odd.y_outside);
+    check_gradient(dx.pixels, dx_clamped.pixels, outside.x_outside);
+    check_gradient(dy.pixels, dy_clamped.pixels, outside.y_outside);
 
-    Batch<float> sum(odd.shape, canary);
-    loss.backward(odd.x.view(), odd.y.view(), workspace, 1.0, sum.view(), GradientMode::accumulate);
+    Batch<float> sum(outside.shape, canary);
+    loss.backward(outside.x.view(), outside.y.view(), workspace, 1.0, sum.view(), GradientMode::accumulate);
     for (std::size_t k = 0; k < sum.pixels.size(); ++k) {
-      if (odd.y_outside[k]) {
+      if (outside.y_outside[k]) {
         CHECK(sum.pixels[k] == canary);
       }
     }
@@ -634,7 +635,7 @@ TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, 
   std::size_t const image = shape.size() / 4;
   Batch<TestType> const good_x(shape, random_values(shape.size(), 21)), good_y(shape, random_values(shape.size(), 22));
   Batch<TestType> x = good_x, y = good_y;
-  // In the second image in x, in the third in y, in the fourth in both, once in the same pair, and beside other odd ones.
+  // In the second image in x, in the third in y, in the fourth in both, once in the same pair, and beside out-of-domain ones.
   put_nan(x, image + 40);
   put_nan(y, 2 * image);
   put_nan(y, 3 * image - 1);
@@ -694,7 +695,7 @@ TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, 
   }
 }
 
-TEMPLATE_TEST_CASE("a domain between two numbers of the pixel type has no odd pixels but those that are", "",
+TEMPLATE_TEST_CASE("a domain between two numbers of the pixel type counts as outside only pixels that are", "",
                    Eigen::half, Eigen::bfloat16) {
   for (auto const& setup : both_bases()) {
     INFO(setup.name);

@@ -10,9 +10,10 @@
 #include <limits>
 #include <scc/cpu/histogram.hpp>
 #include <scc/estimator/chebyshev.hpp>
-#include <scc/estimator/plan.hpp>
 #include <scc/estimator/solve.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
+#include <scc/plan/fits.hpp>
+#include <scc/plan/plan.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,9 +30,7 @@ TEST_CASE("Chebyshev recurrence and interpolation", "[estimator]") {
     double previous = 1, current = t;
     for (int a = 1; a < 40; ++a) {
       CHECK(std::abs(current - std::cos(a * std::acos(t))) < 1e-12);
-      double const following = scc::chebyshev::next(2 * t, current, previous);
-      previous = current;
-      current = following;
+      scc::chebyshev::advance(2 * t, previous, current);
     }
   }
   // T_3 + 2 T_0 has the coefficients 2, 0, 0, 1.
@@ -62,7 +61,7 @@ TEST_CASE("Chebyshev truncation error sums what is cut off", "[estimator]") {
 }
 
 TEST_CASE("spline weights sum to 1 and have the derivatives they are said to have", "[estimator]") {
-  namespace spline = scc::spline_histogram;
+  namespace spline = scc::spline;
   for (double const f : {0.0, 0.2, 0.5, 0.99, 1.0}) {
     double w[4], q[3], above[4], below[4];
     double const step = 1e-5;
@@ -84,19 +83,19 @@ TEST_CASE("every number has a location inside the histogram", "[estimator]") {
   double const infinity = std::numeric_limits<double>::infinity();
   for (double const t : {-1.0, 1.0, -1.0001, 1.0001, -1e300, 1e300, -infinity, infinity,
                          std::numeric_limits<double>::quiet_NaN(), 0.123}) {
-    auto const at = scc::spline_histogram::locate(t, 16);
+    auto const at = scc::spline::locate(t, 16);
     CHECK(at.first >= 0);
-    CHECK(at.first + 3 < 16 + scc::spline_histogram::extra_bins);
+    CHECK(at.first + 3 < 16 + scc::spline::extra_bins);
     CHECK(at.fraction >= 0);
     CHECK(at.fraction <= 1);
   }
-  CHECK(scc::spline_histogram::locate(-1.0, 16).first == 0);
-  CHECK(scc::spline_histogram::locate(1.0, 16).first == 15);
-  CHECK(scc::spline_histogram::locate(1.0, 16).fraction == 1);
+  CHECK(scc::spline::locate(-1.0, 16).first == 0);
+  CHECK(scc::spline::locate(1.0, 16).first == 15);
+  CHECK(scc::spline::locate(1.0, 16).fraction == 1);
 }
 
 TEST_CASE("least-squares splines reproduce cubic polynomials", "[estimator]") {
-  scc::spline_histogram::LeastSquares const splines(16);
+  scc::spline::LeastSquares const splines(16);
   auto const cubic = [](double t) { return 1 - 2 * t + 0.5 * t * t + 3 * t * t * t; };
   std::vector<double> samples, coefficients(19);
   for (double const t : splines.nodes()) {
@@ -122,7 +121,7 @@ TEST_CASE("the plan chooses a basis that reaches the tolerance", "[estimator]") 
   Options options;
   Plan const standard(options);
   CHECK(standard.basis() == Basis::chebyshev);
-  CHECK(standard.resolution() == 16);
+  CHECK(standard.degree() == 16);
   CHECK(standard.terms() == 153);
   CHECK(standard.unknowns() < 40);
   CHECK(standard.unknowns() > 20);
@@ -141,8 +140,8 @@ TEST_CASE("the plan chooses a basis that reaches the tolerance", "[estimator]") 
   int previous = 0;
   for (double const tolerance : {1e-2, 1e-4, 1e-6, 1e-8, 1e-10}) {
     options.tolerance = tolerance;
-    CHECK(Plan(options).resolution() > previous);
-    previous = Plan(options).resolution();
+    CHECK(Plan(options).degree() > previous);
+    previous = Plan(options).degree();
   }
 }
 
@@ -152,25 +151,25 @@ TEST_CASE("the plan keeps every unknown where kernels are narrow", "[estimator]"
   CHECK(Plan(options).unknowns() == 81);
 }
 
-TEST_CASE("the tables of a plan are consistent", "[estimator]") {
+TEST_CASE("the view of a plan are consistent", "[estimator]") {
   Options options;
   for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
     options.basis = basis;
     Plan const plan(options);
-    scc::Tables const tables = plan.tables();
-    CHECK(tables.products == tables.functions * (tables.functions + 1) / 2);
+    scc::PlanView const view = plan.view();
+    CHECK(view.products == view.functions * (view.functions + 1) / 2);
     int unknown = 0;
-    for (int i = 0; i < tables.functions; ++i) {
-      CHECK(tables.first_unknown[i] == unknown);
-      CHECK((i == 0 || tables.kept[i] <= tables.kept[i - 1]));
-      for (int j = 0; j < tables.kept[i]; ++j, ++unknown) {
-        CHECK(tables.unknown_i[unknown] == i);
-        CHECK(tables.unknown_j[unknown] == j);
+    for (int i = 0; i < view.functions; ++i) {
+      CHECK(view.first_unknown[i] == unknown);
+      CHECK((i == 0 || view.kept[i] <= view.kept[i - 1]));
+      for (int j = 0; j < view.kept[i]; ++j, ++unknown) {
+        CHECK(view.unknown_i[unknown] == i);
+        CHECK(view.unknown_j[unknown] == j);
       }
     }
-    CHECK(unknown == tables.unknowns);
+    CHECK(unknown == view.unknowns);
     // U is orthogonal.
-    for (int i = 0; i < tables.functions; ++i) {
+    for (int i = 0; i < view.functions; ++i) {
       for (int k = 0; k <= i; ++k) {
         double sum = 0;
         for (int p = 0; p < options.centers_per_axis; ++p) {
@@ -203,8 +202,8 @@ TEST_CASE("the size of a basis given by hand must be in range", "[estimator]") {
   Options options;
   CHECK_THROWS_AS(Plan(options, 10), std::invalid_argument);  // automatic
   options.basis = Basis::chebyshev;
-  CHECK(Plan(options, 10).resolution() == 10);
-  CHECK_THROWS_AS(Plan(options, 65), std::invalid_argument);
+  CHECK(Plan(options, 11).degree() == 10);
+  CHECK_THROWS_AS(Plan(options, 66), std::invalid_argument);
   CHECK_THROWS_AS(Plan(options, -1), std::invalid_argument);
   options.basis = Basis::histogram;
   CHECK(Plan(options, 35).basis_size() == 35);
@@ -224,11 +223,11 @@ TEST_CASE("kernels far from the domain vanish without harm", "[estimator]") {
 TEST_CASE("solve makes NaN of a system that has no factor", "[estimator]") {
   Options options;
   Plan const plan(options);
-  scc::Tables const tables = plan.tables();
-  auto const size = static_cast<std::size_t>(tables.basis_size) * static_cast<std::size_t>(tables.basis_size);
-  std::vector<double> scratch(scc::SolveScratch::size(tables)), gradient(size), moments(size, 0.0);
+  scc::PlanView const view = plan.view();
+  auto const size = static_cast<std::size_t>(view.basis_size) * static_cast<std::size_t>(view.basis_size);
+  std::vector<double> scratch(scc::SolveScratch::size(view)), gradient(size), moments(size, 0.0);
   auto const solve = [&] {
-    return scc::solve(scc::SerialTeam{}, tables, moments.data(), scc::SolveScratch::in(scratch.data(), tables),
+    return scc::solve(scc::SerialTeam{}, view, moments.data(), scc::SolveScratch(view, scratch.data()),
                       gradient.data());
   };
   moments[0] = 1;  // as of pixels spread so that all other means vanish

@@ -60,7 +60,7 @@ void check(Golden const& golden, Basis basis, double tolerance, Bounds bounds) {
   Workspace workspace;
   double const value = loss.forward_backward(x.view(), y.view(), workspace, 1.0, dloss_dy.view());
 
-  CAPTURE(golden.name, loss.plan().resolution(), static_cast<int>(loss.plan().basis()));
+  CAPTURE(golden.name, loss.plan().basis_size(), static_cast<int>(loss.plan().basis()));
   CHECK(std::abs(value - golden.loss) <= bounds.loss);
   REQUIRE(workspace.rsmi().size() == golden.rsmi.size());
   for (std::size_t image = 0; image < golden.rsmi.size(); ++image) {

@@ -172,15 +172,15 @@ TEST_CASE("the size of a basis that is given by hand must be in its range") {
     options.basis = basis;
     return message_of([&] { scc::Plan plan(options, size); });
   };
-  for (int const degree : {-1, 65, INT_MIN, INT_MAX}) {
-    CHECK_THAT(refusal_of(scc::Basis::chebyshev, degree),
-               contains("the size of the basis is " + std::to_string(degree) + ", must be a degree in [1, 64]"));
+  for (int const size : {-1, 0, 1, 66, INT_MIN, INT_MAX}) {
+    CHECK_THAT(refusal_of(scc::Basis::chebyshev, size),
+               contains("basis_size is " + std::to_string(size) + ", must be in [2, 65] with Basis::chebyshev"));
   }
-  for (int const bins : {-1, 18, 516, INT_MIN, INT_MAX}) {
-    CHECK_THAT(refusal_of(scc::Basis::histogram, bins),
-               contains("the size of the basis is " + std::to_string(bins) + ", must be"));
+  for (int const size : {-1, 0, 18, 516, INT_MIN, INT_MAX}) {
+    CHECK_THAT(refusal_of(scc::Basis::histogram, size),
+               contains("basis_size is " + std::to_string(size) + ", must be"));
   }
-  CHECK_THAT(refusal_of(scc::Basis::automatic, 20), contains("the size of the basis is 20"));
+  CHECK_THAT(refusal_of(scc::Basis::automatic, 20), contains("basis_size is 20"));
 }
 
 TEST_CASE("the reference refuses pixels that are not pairs") {

@@ -90,7 +90,7 @@ TEST_CASE("a tighter tolerance is worth its price", "[reference]") {
   double const expected = scc::reference_statistics(options, pixels.x, pixels.y).rsmi;
   for (double const tolerance : {1e-3, 1e-5, 1e-7, 1e-9, 1e-11}) {
     options.tolerance = tolerance;
-    CAPTURE(tolerance, scc::Plan(options).resolution());
+    CAPTURE(tolerance, scc::Plan(options).basis_size());
     CHECK(std::abs(rsmi_of<double>(options, pixels) - expected) <= tolerance);
   }
 }
@@ -143,7 +143,7 @@ TEST_CASE("statistics in the original kernels agree with the definition", "[refe
     loss.forward(x.view(), y.view(), workspace);
     scc::Statistics const actual = loss.statistics(workspace, 0);
 
-    CAPTURE(round, options.bandwidth, options.lambda, loss.plan().resolution(), loss.plan().basis_error());
+    CAPTURE(round, options.bandwidth, options.lambda, loss.plan().basis_size(), loss.plan().basis_error());
     CHECK((actual.h - expected.h).norm() <= 1e-8 * expected.h.norm());
     CHECK((actual.H - expected.H).norm() <= 1e-8 * expected.H.norm());
     // alpha is the solution of a system whose condition is up to |H| / lambda.

@@ -47,9 +47,9 @@ public:
   }
 
   void write(std::string const& name, Score const& score) {
-    auto const& odd = score.odd_pixels;
-    file_ << csv_field(name) << ',' << score.rsmi << ',' << odd.x_outside << ',' << odd.x_nan << ',' << odd.y_outside
-          << ',' << odd.y_nan << ",\n";
+    auto const& counts = score.pixel_counts;
+    file_ << csv_field(name) << ',' << score.rsmi << ',' << counts.x_outside << ',' << counts.x_nan << ','
+          << counts.y_outside << ',' << counts.y_nan << ",\n";
     require_written();
   }
 

@@ -29,7 +29,7 @@ ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path co
 
 struct Score {
   double rsmi = 0;
-  scc::Diagnostics odd_pixels{};
+  scc::Diagnostics pixel_counts{};
 };
 
 /// Measures one pair; what is needed for a whole folder.

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <scc/estimator/kernel_grid.hpp>
+#include <scc/plan/kernel_grid.hpp>
 
 #include "joint_histogram.hpp"
 

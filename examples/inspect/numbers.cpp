@@ -70,11 +70,11 @@ std::vector<Row> number_table(scc::cpu::Loss const& loss, ImagePair const& pair,
   auto const timing = [&](double ms) {
     return fixed(ms, 3) + " ms, " + fixed(ms * 1e6 / count, 2) + " ns per pixel value";
   };
-  auto const odd = [&](std::int64_t outside, std::int64_t nan) {
+  auto const counts_text = [&](std::int64_t outside, std::int64_t nan) {
     return std::to_string(outside) + " outside the domain, " + std::to_string(nan) + " NaN";
   };
   auto const m = std::to_string(inspection.statistics.h.size());
-  auto const& odd_pixels = inspection.score.odd_pixels;
+  auto const& pixel_counts = inspection.score.pixel_counts;
   auto const& options = loss.options();
   return {
     {"rSMI", rsmi_text(inspection.score.rsmi)},
@@ -85,8 +85,8 @@ std::vector<Row> number_table(scc::cpu::Loss const& loss, ImagePair const& pair,
     {"translation", pair.translation_name + ", " + size_text(pair.translation)},
     {"pixel values", interval(values.low, values.high) + " for bytes 0 to 255, domain " +
                        interval(options.domain_min, options.domain_max)},
-    {"input values", odd(odd_pixels.x_outside, odd_pixels.x_nan)},
-    {"translation values", odd(odd_pixels.y_outside, odd_pixels.y_nan)},
+    {"input values", counts_text(pixel_counts.x_outside, pixel_counts.x_nan)},
+    {"translation values", counts_text(pixel_counts.y_outside, pixel_counts.y_nan)},
     {"estimator", describe(loss)},
     {"h and H", m + " and " + m + " x " + m},
     {"basis", basis_text(loss)},

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <scc/estimator/kernel_grid.hpp>
+#include <scc/plan/kernel_grid.hpp>
 #include <string>
 #include <utility>
 

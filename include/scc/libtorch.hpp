@@ -4,9 +4,9 @@
 /// @file
 /// The structure consistency loss as a term of a LibTorch trainer, for tensors on the CPU and on CUDA devices:
 ///
-///   scc::libtorch::SccLoss scc;
-///   auto loss = adversarial + weight * scc(input, translation);
-///   loss.backward();
+///     scc::libtorch::SccLoss scc;
+///     auto loss = adversarial + weight * scc(input, translation);
+///     loss.backward();
 ///
 /// For any C++17 compiler and LibTorch from 1.13 on. docs/libtorch.md says how to add it to a trainer.
 
@@ -40,7 +40,7 @@ public:
     return pass->backward(x, y, grad_loss, wants_x, wants_y);
   }
 
-  /// @throws std::logic_error, always.
+  /// @throws std::logic_error always.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* /*context*/,
                                                  torch::autograd::variable_list const& /*gradients*/) {
     throw std::logic_error(
@@ -83,8 +83,8 @@ public:
   }
 };
 
-/// The loss L = -(1/N) sum_n rSMI_n of images and their translations (Guo et al., eq. 8 and 9), between -1 and about 0
-/// for beta = 0.5. A trainer that adds it to the objective of its generator keeps what the image shows.
+/// The loss L = -(1/N) sum_n rSMI_n of images and their translations (Guo et al., equations 8 and 9), between -1 and about
+/// 0 for beta = 0.5. A trainer that adds it to the objective of its generator keeps what the image shows.
 ///
 /// Copies share their tables, which are made once for each device, and each has a last_rsmi() of its own. One object may be
 /// used by one thread at a time. It may be a static object. Units of a program that define SCC_HAS_GPU and units that do not
@@ -126,7 +126,7 @@ public:
       x = x.to(type);
       y = y.to(type);
     }
-    if (x.dim() == 5 && MergedAxis::of(x, y) == 0) {
+    if (x.dim() == 5 && !collapsible_axis(x, y)) {
       x = x.contiguous();
       y = y.contiguous();
     }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Equations 4 to 7 written out with dense matrices, in double: the judge of everything else. It shares no code with
+/// Equations 4 to 7 written out with dense matrices, in double: the reference for tests. It shares no code with
 /// the estimator, and costs O(m M) memory and O(m^2 M) time.
 
 #pragma once
@@ -22,9 +22,9 @@ namespace scc {
 
 /// The estimate of one image from its definition.
 ///
-///   h_l    = (1/M^2) sum_ij phi_l(x_i, y_j)
-///   H_ll'  = beta (1/M^2) sum_ij phi_l phi_l'(x_i, y_j) + (1 - beta) (1/M) sum_j phi_l phi_l'(x_j, y_j)
-///   alpha  = (H + lambda I)^{-1} h,     rSMI = 2 alpha^T h - alpha^T H alpha - 1             (Guo et al., eq. 4 to 7)
+///     h_l    = (1/M^2) sum_ij phi_l(x_i, y_j)
+///     H_ll'  = beta (1/M^2) sum_ij phi_l phi_l'(x_i, y_j) + (1 - beta) (1/M) sum_j phi_l phi_l'(x_j, y_j)
+///     alpha  = (H + lambda I)^{-1} h,     rSMI = 2 alpha^T h - alpha^T H alpha - 1  (Guo et al., eq. 4 to 7)
 ///
 /// The double sums over i and j are products of two means, because each kernel is a product of a function of x and a
 /// function of y; that is the only step beyond the definition.

@@ -17,7 +17,7 @@ struct Statistics {
   Eigen::VectorXd h;      ///< [m] mean of phi_l over all pairs (x_i, y_j): the product density S.
   Eigen::MatrixXd H;      ///< [m, m] second moments of the kernels under beta S + (1 - beta) Q.
   Eigen::VectorXd alpha;  ///< [m] (H + lambda I)^{-1} h.
-  double rsmi = 0;        ///< 2 alpha^T h - alpha^T H alpha - 1 (eq. 7).
+  double rsmi = 0;        ///< 2 alpha^T h - alpha^T H alpha - 1 (equation 7).
 };
 
 }  // namespace scc

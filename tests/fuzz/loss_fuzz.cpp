@@ -253,8 +253,8 @@ void check_estimates(Input& input, scc::cpu::Loss const& loss, scc::cpu::Workspa
   double sum = 0;
   for (std::int64_t n = 0; n < images; ++n) {
     double const rsmi = workspace.rsmi()[static_cast<std::size_t>(n)];
-    scc::Diagnostics const odd = workspace.diagnostics(n);
-    bool const has_nan = odd.x_nan + odd.y_nan > 0;
+    scc::Diagnostics const counts = workspace.diagnostics(n);
+    bool const has_nan = counts.x_nan + counts.y_nan > 0;
     sum += rsmi;
     require(!std::isinf(rsmi), "an estimate is a number or NaN");
     require(!has_nan || std::isnan(rsmi), "an image with a NaN pixel has rSMI NaN");
@@ -404,9 +404,9 @@ void exercise(Input& input) {
     }
     std::vector<Place> const x_places = places_of(loss->options(), x);
     std::vector<Place> const y_places = places_of(loss->options(), y);
-    scc::Diagnostics const odd = workspace.diagnostics();
-    check_counts(x_places, odd.x_outside, odd.x_nan);
-    check_counts(y_places, odd.y_outside, odd.y_nan);
+    scc::Diagnostics const counts = workspace.diagnostics();
+    check_counts(x_places, counts.x_outside, counts.x_nan);
+    check_counts(y_places, counts.y_outside, counts.y_nan);
     check_estimates(input, *loss, workspace, value, x_view.images, x_view.pixels());
 
     double const grad_loss = input.number(-4, 4);

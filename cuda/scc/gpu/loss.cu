@@ -6,4 +6,4 @@
 
 #include "loss.cuh"
 
-template struct scc::gpu::Passes<void>;
+template struct scc::gpu::Dispatch<>;

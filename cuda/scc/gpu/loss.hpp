@@ -12,17 +12,18 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <memory>
-#include <scc/checks.hpp>
+#include <scc/detail/checks.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
-#include <scc/estimator/plan.hpp>
 #include <scc/gradient_mode.hpp>
 #include <scc/image_batch.hpp>
+#include <scc/plan/plan.hpp>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "device_state.hpp"
+#include "dispatch.hpp"
 #include "element_type.hpp"
 #include "error.hpp"
 #include "pixel_view.hpp"
@@ -34,37 +35,8 @@ struct Statistics;
 
 namespace gpu {
 
-/// A forward pass as the kernels' side of the library is asked for it.
-struct ForwardPass {
-  PixelView x, y;               ///< The input and its translation
-  PixelOrder order;             ///< of the pixels of both
-  std::int64_t images, pixels;  ///< N, and M per image; at least 1
-  WorkspaceView workspace;      ///< Receives what the pass makes
-};
-
-/// A backward pass, likewise. `other` is the image that is not differentiated.
-struct BackwardPass {
-  PixelView other, varied, gradient;  ///< The two images, and where the gradient of `varied` goes
-  PixelOrder order;                   ///< of the pixels of all three
-  std::int64_t images, pixels;        ///< N, and M per image; at least 1
-  Side side;                          ///< Which image `varied` is
-  GradientMode mode;                  ///< Whether the gradient is added to what is there
-  double factor;                      ///< What gradients are multiplied by, on top of *grad_loss
-  float const* grad_loss;             ///< In device memory, or null for 1
-  double const* drsmi_dmoments;       ///< [images, B, B] in device memory
-};
-
-/// The launches, defined in loss.cuh. A template only so that many translation units may define it; `void` is the one
-/// that is used.
-template <class Tag>
-struct Passes {
-  /// Enqueues a forward pass on the stream; throws Error if a launch fails.
-  static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
-  /// Enqueues a backward pass, likewise.
-  static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
-};
-
-/// The loss L = -mean over the images of rSMI (Guo et al., eq. 8 and 9), with its exact gradient, as cpu::Loss computes it.
+/// The loss L = -mean over the images of rSMI (Guo et al., equations 8 and 9), with its exact gradient, as cpu::Loss
+/// computes it.
 ///
 /// Immutable; may be copied, and shared between threads and streams that each have a Workspace of their own. Its tables
 /// live on the device that was current at construction, which must be current in every call.
@@ -95,15 +67,15 @@ public:
   /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return state_->plan(); }
 
-  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (eq. 7) of image n, to workspace.loss() and
-  /// workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
+  /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (equation 7) of image n, to workspace.loss()
+  /// and workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
   ///
   /// @param x          [images, channels, height, width] input, device memory, values in the domain.
   /// @param y          [images, channels, height, width] translation, likewise.
   /// @param workspace  Made for this loss, or a copy of it, and at least so many images. Receives what the other functions
   ///                   need.
   /// @param stream     Where the work is enqueued. No synchronisation, no allocation; deterministic.
-  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, an extent is negative, data is null
+  /// @throws std::invalid_argument before anything is enqueued, if shapes differ, an extent is negative, data is null
   ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
@@ -113,23 +85,22 @@ public:
       throw std::invalid_argument("scc: the batch has " + std::to_string(x.images) +
                                   " images but the workspace is for at most " + std::to_string(workspace.max_images_));
     }
-    workspace.is_filled_ = false;
-    workspace.extents_ = detail::extents(x);
+    workspace.record_.clear();
     if (x.images == 0 || x.pixels() == 0) {
       check(cudaMemsetAsync(workspace.view_.loss, 0, sizeof(double), stream), "cudaMemsetAsync");
       check(cudaMemsetAsync(workspace.view_.loss_float, 0, sizeof(float), stream), "cudaMemsetAsync");
     } else {
       ForwardPass pass{pixel_view(x), pixel_view(y), {}, x.images, x.pixels(), workspace.view_};
-      pass.order = order_pixels(workspace.extents_, std::array<PixelView*, 2>{&pass.x, &pass.y});
-      Passes<void>::forward(*state_, pass, stream);
+      pass.shape = collapse_views(detail::extents(x), std::array<PixelView*, 2>{&pass.x, &pass.y});
+      Dispatch<>::forward(*state_, pass, stream);
     }
-    workspace.is_filled_ = true;
+    workspace.record_.set(state_, x);
   }
 
   /// dloss_dy = *grad_loss * scale * dL/dy, where L and the moments are those of the workspace's last forward pass with the
   /// same x and y. Exact: alpha is differentiated too. One kernel.
   ///
-  ///   dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
+  ///     dL/dy_j = -(1 / (N M)) sum_ab G_ab b_a(x_j) b_b'(y_j),   G_ab = d rSMI / d M_ab       (docs/mathematics.md)
   ///
   /// @param x          [images, channels, height, width] as passed to forward(), device memory.
   /// @param y          [images, channels, height, width] as passed to forward(), device memory.
@@ -141,7 +112,7 @@ public:
   /// @param mode       Overwrite dloss_dy or add to it.
   /// @param stream     The stream of the forward pass, or one that waits for it. No synchronisation, no allocation;
   ///                   deterministic.
-  /// @throws std::invalid_argument, before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
+  /// @throws std::invalid_argument before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
   ///         itself, the workspace was not filled by this loss with a batch of this shape, or another device is
   ///         current; Error if a launch fails.
   template <class X, class Y, class G>
@@ -223,39 +194,39 @@ private:
 
   void require_filled(Workspace const& workspace) const {
     require_own(workspace);
-    if (!workspace.is_filled_) {
-      throw std::invalid_argument("scc: the workspace is empty; call forward() with it first");
-    }
+    workspace.record_.require_filled_by(state_);
   }
 
   template <class X, class Y>
   void require_backward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
     detail::require_images(x, y);
     require_filled(workspace);
-    detail::require_same_batch(workspace.extents_, x);
+    workspace.record_.require_same_batch(x);
   }
 
-  template <class Other, class Varied, class G>
-  void differentiate(ImageBatch<Other> const& other, ImageBatch<Varied> const& varied, Workspace const& workspace,
-                     float const* grad_loss, float scale, ImageBatch<G> const& gradient, Side side, GradientMode mode,
-                     cudaStream_t stream) const {
-    if (workspace.images() == 0) {
+  template <class Fixed, class Differentiated, class G>
+  void differentiate(ImageBatch<Fixed> const& fixed, ImageBatch<Differentiated> const& differentiated,
+                     Workspace const& workspace, float const* grad_loss, float scale, ImageBatch<G> const& gradient,
+                     Side side, GradientMode mode, cudaStream_t stream) const {
+    if (workspace.record_.images() == 0) {
       return;
     }
-    double const factor = static_cast<double>(scale) * gradient_factor(options(), varied.images, varied.pixels());
-    BackwardPass pass{pixel_view(other),
-                      pixel_view(varied),
+    double const factor =
+      static_cast<double>(scale) * gradient_factor(options(), differentiated.images, differentiated.pixels());
+    BackwardPass pass{pixel_view(fixed),
+                      pixel_view(differentiated),
                       pixel_view(gradient),
                       {},
-                      varied.images,
-                      varied.pixels(),
+                      differentiated.images,
+                      differentiated.pixels(),
                       side,
                       mode,
                       factor,
                       grad_loss,
                       workspace.view_.drsmi_dmoments};
-    pass.order = order_pixels(workspace.extents_, std::array<PixelView*, 3>{&pass.other, &pass.varied, &pass.gradient});
-    Passes<void>::backward(*state_, pass, stream);
+    pass.shape = collapse_views(detail::extents(fixed),
+                                std::array<PixelView*, 3>{&pass.fixed, &pass.differentiated, &pass.gradient});
+    Dispatch<>::backward(*state_, pass, stream);
   }
 
   std::shared_ptr<DeviceState const> state_;

@@ -2,18 +2,21 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Batches as the kernels see them: their element type a value, not a template parameter, and their axes merged.
+/// Batches as the kernels see them: their element type a value, not a template parameter, and their axes collapsed.
 
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <scc/config.hpp>
+#include <scc/detail/collapsed_shape.hpp>
 #include <scc/element_type.hpp>
 #include <scc/image_batch.hpp>
 #include <type_traits>
 
-#include "cut.hpp"
+#include "tuning.hpp"
 
 namespace scc::gpu {
 
@@ -22,14 +25,8 @@ struct PixelView {
   void* data;                 ///< First pixel
   ElementType type;           ///< of the elements
   std::int64_t image_stride;  ///< From image to image, in elements
-  std::int64_t stride[3];     ///< along the axes of a PixelOrder, in elements
-  bool in_groups;             ///< Aligned groups of group_size pixels lie side by side and may be read in one piece.
-};
-
-/// The order in which the pixels of an image are counted: up to three axes, the last one innermost.
-struct PixelOrder {
-  std::int64_t extent[3];  ///< Unused outer ones are 1.
-  double inverse[3];       ///< 1 / extent: a GPU has no instruction for the division of integers
+  std::int64_t stride[3];     ///< along the axes of a CollapsedShape, in elements
+  bool is_vectorizable;       ///< Aligned groups of group_size pixels lie side by side and may be read in one piece.
 };
 
 /// Bytes of an element.
@@ -56,58 +53,39 @@ PixelView pixel_view(ImageBatch<T> const& batch) {
           false};
 }
 
-/// Chooses an order for views of the same extents and rewrites their strides to it: the axes sorted by the strides of the
-/// last view, so that any dense layout is walked as it lies in memory, then merged as far as all views allow.
+/// Chooses an order of the axes for views of the same extents, collapses them as far as all views allow, and rewrites
+/// the strides of the views: the axes are sorted by the strides of the last view, so that any dense layout is walked
+/// as it lies in memory.
 template <std::size_t Count>
-PixelOrder order_pixels(std::array<std::int64_t, 4> const& extents, std::array<PixelView*, Count> const& views) {
+CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, std::array<PixelView*, Count> const& views) {
   PixelView const& leading = *views.back();
-  std::array<int, 3> axes{0, 1, 2};
-  std::stable_sort(axes.begin(), axes.end(), [&](int a, int b) {
+  std::array<std::size_t, 3> axes{0, 1, 2};
+  std::stable_sort(axes.begin(), axes.end(), [&](std::size_t a, std::size_t b) {
     // An axis of one pixel has a stride that means nothing, and belongs anywhere.
-    auto const reach = [&](int axis) {
-      return extents[static_cast<std::size_t>(axis) + 1] == 1 ? INT64_MAX : detail::stride_size(leading.stride[axis]);
+    auto const reach = [&](std::size_t axis) {
+      return extents[axis + 1] == 1 ? INT64_MAX : detail::stride_size(leading.stride[axis]);
     };
     return reach(a) > reach(b);
   });
-  auto const extent = [&](int axis) { return extents[static_cast<std::size_t>(axis) + 1]; };
-
-  PixelOrder order{{1, 1, 1}, {1, 1, 1}};
-  std::array<std::array<std::int64_t, 3>, Count> strides{};
-  int innermost = 3;
-  for (int k = 2; k >= 0; --k) {
-    int const axis = axes[static_cast<std::size_t>(k)];
-    if (extent(axis) == 1) {
-      continue;
-    }
-    bool const merges = innermost < 3 && std::all_of(views.begin(), views.end(), [&](PixelView* view) {
-                          auto const v =
-                            static_cast<std::size_t>(std::find(views.begin(), views.end(), view) - views.begin());
-                          auto const inner = static_cast<std::size_t>(innermost);
-                          return view->stride[axis] == strides[v][inner] * order.extent[innermost];
-                        });
-    if (merges) {
-      order.extent[innermost] *= extent(axis);
-      continue;
-    }
-    --innermost;
-    order.extent[innermost] = extent(axis);
+  std::array<std::int64_t, 3> sorted_extents{};
+  std::array<AxisStrides, Count> strides{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    sorted_extents[axis] = extents[axes[axis] + 1];
     for (std::size_t v = 0; v < Count; ++v) {
-      strides[v][static_cast<std::size_t>(innermost)] = views[v]->stride[axis];
+      strides[v][axis] = views[v]->stride[axes[axis]];
     }
   }
-  for (int axis = 0; axis < 3; ++axis) {
-    order.inverse[axis] = 1 / static_cast<double>(order.extent[axis]);
-  }
+  CollapsedShape const shape = collapse(sorted_extents, strides);
   for (std::size_t v = 0; v < Count; ++v) {
     PixelView& view = *views[v];
     std::copy(strides[v].begin(), strides[v].end(), view.stride);
     // A single pixel has any stride.
-    bool const is_dense = order.extent[0] == 1 && order.extent[1] == 1 && (view.stride[2] == 1 || order.extent[2] == 1);
+    bool const is_dense = shape.extent[0] == 1 && shape.extent[1] == 1 && (view.stride[2] == 1 || shape.extent[2] == 1);
     auto const alignment = static_cast<std::uintptr_t>(group_size * element_bytes(view.type));
-    view.in_groups = is_dense && reinterpret_cast<std::uintptr_t>(view.data) % alignment == 0 &&
-                     (view.image_stride % group_size == 0 || extents[0] == 1);
+    view.is_vectorizable = is_dense && reinterpret_cast<std::uintptr_t>(view.data) % alignment == 0 &&
+                           (view.image_stride % group_size == 0 || extents[0] == 1);
   }
-  return order;
+  return shape;
 }
 
 }  // namespace scc::gpu

@@ -18,13 +18,13 @@ namespace scc::gpu {
 
 inline Statistics Loss::statistics(Workspace const& workspace, std::int64_t image, cudaStream_t stream) const {
   require_filled(workspace);
-  workspace.require_image(image);
-  std::size_t const moment_count = state_->moment_count(), unknown_count = state_->unknown_count();
+  detail::require_image(image, workspace.record_.images());
+  std::size_t const moment_count = plan().moment_count(), unknowns = static_cast<std::size_t>(plan().unknowns());
   auto const index = static_cast<std::size_t>(image);
-  std::vector<double> moments(moment_count), alpha(unknown_count);
+  std::vector<double> moments(moment_count), alpha(unknowns);
   double rsmi = 0;
   Workspace::read(moments.data(), workspace.view_.moments + index * moment_count, moment_count, stream);
-  Workspace::read(alpha.data(), workspace.view_.alpha + index * unknown_count, unknown_count, stream);
+  Workspace::read(alpha.data(), workspace.view_.alpha + index * unknowns, unknowns, stream);
   Workspace::read(&rsmi, workspace.view_.rsmi + index, 1, stream);
   return statistics_in_original_kernels(plan(), moments.data(), alpha.data(), rsmi);
 }

@@ -10,6 +10,9 @@
 
 namespace scc::gpu {
 
+/// Pixels that one thread works on at a time, read in one piece where memory allows.
+inline constexpr int group_size = 4;
+
 /// Largest degree of the kernels that keep the whole triangle of a thread's moments in registers, and a smaller one for
 /// wide kernels and loose tolerances. Other degrees are rounded up to these; beyond them the triangle is cut into tiles.
 inline constexpr int triangle_degree = 16;
@@ -31,6 +34,8 @@ inline constexpr int gradient_threads = 128;
 inline constexpr int forward_blocks_per_multiprocessor = 1;
 /// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;
+/// In a backward pass in double, chebyshev basis.
+inline constexpr int double_gradient_blocks_per_multiprocessor = 2;
 
 /// Fewer pixels than this do not pay for the sum over the threads of another block: forward, chebyshev basis.
 inline constexpr int moments_pixels_per_thread = 8;
@@ -42,8 +47,9 @@ inline constexpr int gradient_pixels_per_thread = 4;
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
 inline constexpr int pixels_per_float_sum = 64;
 
-/// What the kernels' static variables take of a block's shared memory, and some room.
-inline constexpr std::size_t static_shared_bytes = 256;
+/// What the kernels' static variables take of a block's shared memory at most, and some room: a thread's counts of
+/// out-of-domain and NaN pixels are 16 bytes.
+inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
 /// Dynamic shared memory that every device gives without being asked.
 inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;

@@ -6,11 +6,11 @@
 
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <memory>
+#include <scc/detail/forward_record.hpp>
 #include <scc/diagnostics.hpp>
 #include <scc/estimator/solve.hpp>
 #include <stdexcept>
@@ -28,7 +28,10 @@ class Loss;
 
 /// What the blocks of a forward pass count in one image.
 struct ImageCounts {
-  unsigned long long x_outside, x_nan, y_outside, y_nan;  ///< As in Diagnostics
+  unsigned long long x_outside;        ///< As in Diagnostics
+  unsigned long long x_nan;            ///< As in Diagnostics
+  unsigned long long y_outside;        ///< As in Diagnostics
+  unsigned long long y_nan;            ///< As in Diagnostics
   unsigned long long finished_blocks;  ///< Blocks that have left their sums; the last one solves the image.
 };
 
@@ -43,7 +46,7 @@ struct WorkspaceView {
   double* rsmi;              ///< [images]
   double* loss;              ///< [1]
   float* loss_float;         ///< [1] the same
-  double* sums;              ///< chebyshev basis: [parts, slots, terms of a part] sums of blocks
+  double* partial_sums;      ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
   std::size_t zeroed_bytes;  ///< Bytes, from finished_images on, that must be zero before a forward pass
   double* solve_scratch;     ///< [images, SolveScratch] where that is too large for shared memory
 
@@ -58,18 +61,18 @@ struct WorkspaceView {
     take(finished_images, 1);
     take(counts, images);
     zeroed_bytes = used;
-    take(moments, images * state.moment_count());
+    take(moments, images * state.plan().moment_count());
     if (state.plan().basis() == Basis::histogram) {
       bins = reinterpret_cast<unsigned long long*>(moments);
       zeroed_bytes = used;
     }
-    take(drsmi_dmoments, images * state.moment_count());
-    take(alpha, images * state.unknown_count());
+    take(drsmi_dmoments, images * state.plan().moment_count());
+    take(alpha, images * static_cast<std::size_t>(state.plan().unknowns()));
     take(rsmi, images);
     take(loss, 1);
     take(loss_float, 1);
-    take(sums, state.most_sums(max_images));
-    take(solve_scratch, state.solves_in_shared_memory() ? 0 : images * SolveScratch::size(state.plan().tables()));
+    take(partial_sums, state.most_partial_sums(max_images));
+    take(solve_scratch, state.solves_in_shared_memory() ? 0 : images * SolveScratch::size(state.plan().view()));
     return used;
   }
 
@@ -116,8 +119,7 @@ public:
     std::swap(view_, other.view_);
     std::swap(owned_, other.owned_);
     std::swap(stream_, other.stream_);
-    std::swap(extents_, other.extents_);
-    std::swap(is_filled_, other.is_filled_);
+    std::swap(record_, other.record_);
     return *this;
   }
   Workspace(Workspace const&) = delete;
@@ -140,12 +142,12 @@ public:
   /// Most images of a batch.
   std::int64_t max_images() const { return max_images_; }
 
-  /// Counts of odd pixels in the last forward pass, over all images. Synchronises with the stream.
+  /// Counts of out-of-domain and NaN pixels in the last forward pass, over all images. Synchronises with the stream.
   ///
   /// @param stream  That of the forward pass, or one that waits for it.
   /// @throws Error if a CUDA call fails.
   Diagnostics diagnostics(cudaStream_t stream) const {
-    std::vector<ImageCounts> counts(static_cast<std::size_t>(images()));
+    std::vector<ImageCounts> counts(static_cast<std::size_t>(record_.images()));
     if (!counts.empty()) {
       read(counts.data(), view_.counts, counts.size(), stream);
     }
@@ -156,13 +158,13 @@ public:
     return total;
   }
 
-  /// Counts of odd pixels of one image of the last forward pass. Synchronises with the stream.
+  /// Counts of out-of-domain and NaN pixels of one image of the last forward pass. Synchronises with the stream.
   ///
   /// @param image   Which image, 0 <= image < images.
   /// @param stream  That of the forward pass, or one that waits for it.
   /// @throws std::invalid_argument if there is no such image; Error if a CUDA call fails.
   Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
-    require_image(image);
+    scc::detail::require_image(image, record_.images());
     ImageCounts counts{};
     read(&counts, view_.counts + image, 1, stream);
     return diagnostics_of(counts);
@@ -174,18 +176,6 @@ private:
   static Diagnostics diagnostics_of(ImageCounts const& counts) {
     return {static_cast<std::int64_t>(counts.x_outside), static_cast<std::int64_t>(counts.x_nan),
             static_cast<std::int64_t>(counts.y_outside), static_cast<std::int64_t>(counts.y_nan)};
-  }
-
-  /// Number of images of the last forward pass that had pixels.
-  std::int64_t images() const {
-    return is_filled_ && extents_[1] > 0 && extents_[2] > 0 && extents_[3] > 0 ? extents_[0] : 0;
-  }
-
-  void require_image(std::int64_t image) const {
-    if (image < 0 || image >= images()) {
-      throw std::invalid_argument("scc: image " + std::to_string(image) + " was asked for, but the workspace holds " +
-                                  std::to_string(images()) + " images");
-    }
   }
 
   template <class T>
@@ -212,8 +202,7 @@ private:
   WorkspaceView view_{};
   void* owned_ = nullptr;
   cudaStream_t stream_ = nullptr;
-  std::array<std::int64_t, 4> extents_{};
-  bool is_filled_ = false;
+  scc::detail::ForwardRecord record_;
 };
 
 }  // namespace scc::gpu

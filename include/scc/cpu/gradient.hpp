@@ -8,88 +8,94 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "../estimator/chebyshev.hpp"
 #include "../estimator/gradient_coefficients.hpp"
-#include "../estimator/spline_histogram.hpp"
+#include "../estimator/spline.hpp"
+#include "../options.hpp"
+#include "../plan/plan.hpp"
 #include "lanes.hpp"
+#include "parallel.hpp"
 #include "pixels.hpp"
+#include "workspace.hpp"
 
 namespace scc::cpu {
 
-/// Gradient in the chebyshev basis: sum over b >= 1 of U_{b-1}(varied) sum_a b G_ab T_a(other), as T_b' = b U_{b-1}.
+/// Gradient in the chebyshev basis, where T_b' = b U_{b-1}: sum over b >= 1 of
+/// U_{b-1}(differentiated) sum_a b G_ab T_a(fixed).
 template <class Real>
 class ChebyshevGradient {
 public:
   /// @param instructions    Instructions to use; the processor must have them.
   /// @param degree          D
   /// @param drsmi_dmoments  [D + 1, D + 1] of the image
-  /// @param varied          Which image is differentiated.
+  /// @param differentiated          Which image is differentiated.
   /// @param factor          What the sum is multiplied by.
-  ChebyshevGradient(Instructions instructions, int degree, double const* drsmi_dmoments, Side varied, double factor)
+  ChebyshevGradient(Instructions instructions, int degree, double const* drsmi_dmoments, Side differentiated,
+                    double factor)
       : instructions_(instructions),
         degree_(degree) {
     Real* coefficient = coefficients_;
     for (int b = 1; b <= degree; ++b) {
       for (int a = 0; a <= degree - b; ++a) {
-        *coefficient++ = static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, degree + 1, varied, a, b));
+        *coefficient++ =
+          static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, degree + 1, differentiated, a, b));
       }
     }
   }
 
-  /// Writes the gradient [block_size] of the varied block.
-  void evaluate(PixelBlock<Real> const& other, PixelBlock<Real> const& varied, Real* gradient) {
+  /// Writes the gradient [block_size] of the differentiated block.
+  void evaluate(PixelBlock<Real> const& fixed, PixelBlock<Real> const& differentiated, Real* gradient) {
     if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(other.t, varied.t, gradient);
+      evaluate_avx2(fixed.t, differentiated.t, gradient);
     } else {
-      evaluate_lanes<baseline_bytes>(other.t, varied.t, gradient);
+      evaluate_lanes<baseline_bytes>(fixed.t, differentiated.t, gradient);
     }
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(Real const* other, Real const* varied, Real* gradient) {
-    evaluate_lanes<avx2_bytes>(other, varied, gradient);
+  SCC_TARGET_AVX2 void evaluate_avx2(Real const* fixed, Real const* differentiated, Real* gradient) {
+    evaluate_lanes<avx2_bytes>(fixed, differentiated, gradient);
   }
 
   template <int Bytes>
-  SCC_ALWAYS_INLINE void evaluate_lanes(Real const* other, Real const* varied, Real* gradient) {
+  SCC_ALWAYS_INLINE void evaluate_lanes(Real const* fixed, Real const* differentiated, Real* gradient) {
     using L = Lanes<Real, Bytes>;
     // Several lanes go together, so that each coefficient is fetched once for all of them.
     constexpr int together = 4;
     constexpr int stride = together * L::count;
-    alignas(64) Real table[chebyshev::max_degree * stride];  // T_a(other), a < D
+    alignas(64) Real table[chebyshev::max_degree * stride];  // T_a(fixed), a < D
     for (int k = 0; k < block_size; k += stride) {
       SCC_UNROLL
       for (int g = 0; g < together; ++g) {
-        L const value = L::load(other + k + g * L::count);
+        L const value = L::load(fixed + k + g * L::count);
         L const two_t = value + value;
-        L previous = L::all(Real(1)), current = value;
+        L previous = L::broadcast(Real(1)), current = value;
         previous.store(table + g * L::count);
         for (int a = 1; a < degree_; ++a) {
           current.store(table + a * stride + g * L::count);
-          L const following = chebyshev::next(two_t, current, previous);
-          previous = current;
-          current = following;
+          chebyshev::advance(two_t, previous, current);
         }
       }
       L two_t[together], u_previous[together], u[together], total[together];
       SCC_UNROLL
       for (int g = 0; g < together; ++g) {
-        L const value = L::load(varied + k + g * L::count);
+        L const value = L::load(differentiated + k + g * L::count);
         two_t[g] = value + value;
-        u_previous[g] = L::all(Real(0));
-        u[g] = L::all(Real(1));
-        total[g] = L::all(Real(0));
+        u_previous[g] = L::broadcast(Real(0));
+        u[g] = L::broadcast(Real(1));
+        total[g] = L::broadcast(Real(0));
       }
       Real const* coefficient = coefficients_;
       for (int b = 1; b <= degree_; ++b) {
         L inner[together];
         SCC_UNROLL
         for (int g = 0; g < together; ++g) {
-          inner[g] = L::all(Real(0));
+          inner[g] = L::broadcast(Real(0));
         }
         for (int a = 0; a <= degree_ - b; ++a) {
-          L const c = L::all(*coefficient++);
+          L const c = L::broadcast(*coefficient++);
           SCC_UNROLL
           for (int g = 0; g < together; ++g) {
             inner[g].add_product(c, L::load(table + a * stride + g * L::count));
@@ -98,9 +104,7 @@ private:
         SCC_UNROLL
         for (int g = 0; g < together; ++g) {
           total[g].add_product(u[g], inner[g]);
-          L const following = chebyshev::next(two_t[g], u[g], u_previous[g]);
-          u_previous[g] = u[g];
-          u[g] = following;
+          chebyshev::advance(two_t[g], u_previous[g], u[g]);
         }
       }
       SCC_UNROLL
@@ -119,58 +123,106 @@ private:
 class HistogramGradient {
 public:
   /// @param instructions    Instructions to use; the processor must have them.
-  /// @param bins_per_axis   B
+  /// @param basis_size   B
   /// @param drsmi_dmoments  [B, B] of the image
-  /// @param varied          Which image is differentiated.
+  /// @param differentiated          Which image is differentiated.
   /// @param factor          What the sum is multiplied by.
-  HistogramGradient(Instructions instructions, int bins_per_axis, double const* drsmi_dmoments, Side varied,
+  HistogramGradient(Instructions instructions, int basis_size, double const* drsmi_dmoments, Side differentiated,
                     double factor)
       : instructions_(instructions),
-        size_(bins_per_axis),
+        basis_size_(basis_size),
         drsmi_dmoments_(drsmi_dmoments),
-        other_step_(varied == Side::y ? bins_per_axis : 1),
-        varied_step_(varied == Side::y ? 1 : bins_per_axis),
-        factor_(factor * 0.5 * (bins_per_axis - spline_histogram::extra_bins)) {}
+        fixed_step_(differentiated == Side::y ? basis_size : 1),
+        differentiated_step_(differentiated == Side::y ? 1 : basis_size),
+        factor_(factor * 0.5 * (basis_size - spline::extra_bins)) {}
 
-  /// Writes the gradient of the first `count` pixels of the varied block.
-  void evaluate(PixelBlock<double> const& other, PixelBlock<double> const& varied, int count, double* gradient) {
+  /// Writes the gradient of the first `count` pixels of the differentiated block.
+  void evaluate(PixelBlock<double> const& fixed, PixelBlock<double> const& differentiated, int count,
+                double* gradient) {
     if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(other.t, varied.t, count, gradient);
+      evaluate_avx2(fixed.t, differentiated.t, count, gradient);
     } else {
-      evaluate_pixels(other.t, varied.t, count, gradient);
+      evaluate_pixels(fixed.t, differentiated.t, count, gradient);
     }
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(double const* other, double const* varied, int count, double* gradient) {
-    evaluate_pixels(other, varied, count, gradient);
+  SCC_TARGET_AVX2 void evaluate_avx2(double const* fixed, double const* differentiated, int count, double* gradient) {
+    evaluate_pixels(fixed, differentiated, count, gradient);
   }
 
-  SCC_ALWAYS_INLINE void evaluate_pixels(double const* other, double const* varied, int count, double* gradient) {
-    int const intervals = size_ - spline_histogram::extra_bins;
+  SCC_ALWAYS_INLINE void evaluate_pixels(double const* fixed, double const* differentiated, int count,
+                                         double* gradient) {
+    int const intervals = basis_size_ - spline::extra_bins;
     for (int k = 0; k < count; ++k) {
-      auto const at_other = spline_histogram::locate(other[k], intervals);
-      auto const at_varied = spline_histogram::locate(varied[k], intervals);
+      auto const at_fixed = spline::locate(fixed[k], intervals);
+      auto const at_differentiated = spline::locate(differentiated[k], intervals);
       double w[4], q[3];
-      spline_histogram::weights(at_other.fraction, w);
-      spline_histogram::difference_weights(at_varied.fraction, q);
-      double const* const corner = drsmi_dmoments_ + at_other.first * other_step_ + at_varied.first * varied_step_;
+      spline::weights(at_fixed.fraction, w);
+      spline::difference_weights(at_differentiated.fraction, q);
+      double const* const corner =
+        drsmi_dmoments_ + at_fixed.first * fixed_step_ + at_differentiated.first * differentiated_step_;
       double sum = 0;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
-        double const* const row = corner + i * other_step_;
-        double const c1 = row[varied_step_], c2 = row[2 * varied_step_];
-        sum += w[i] * (q[0] * (c1 - row[0]) + q[1] * (c2 - c1) + q[2] * (row[3 * varied_step_] - c2));
+        double const* const row = corner + i * fixed_step_;
+        double const c1 = row[differentiated_step_], c2 = row[2 * differentiated_step_];
+        sum += w[i] * (q[0] * (c1 - row[0]) + q[1] * (c2 - c1) + q[2] * (row[3 * differentiated_step_] - c2));
       }
       gradient[k] = factor_ * sum;
     }
   }
 
   Instructions instructions_;
-  int size_;
+  int basis_size_;
   double const* drsmi_dmoments_;
-  std::ptrdiff_t other_step_, varied_step_;
+  std::ptrdiff_t fixed_step_, differentiated_step_;
   double factor_;
 };
+
+/// Second pass over the images of a batch: writes the gradient of each pixel of one of them.
+///
+/// @param instructions    Instructions to use; the processor must have them.
+/// @param plan            Of the loss.
+/// @param fixed           The batch that is not differentiated.
+/// @param differentiated  The batch that is.
+/// @param gradient        Where the gradients go.
+/// @param pixels          Of each image, at least 1.
+/// @param results         Of the forward pass.
+/// @param side            Which batch `differentiated` is.
+/// @param factor          What gradients are multiplied by.
+template <class Real>
+void differentiate_pixels(Instructions instructions, Plan const& plan, PixelReader<Real> const& fixed,
+                          PixelReader<Real> const& differentiated, GradientWriter<Real> const& gradient,
+                          std::int64_t pixels, ImageResults const& results, Side side, double factor) {
+  Chunks const chunks(pixels);
+  auto const images = static_cast<std::int64_t>(results.rsmi.size());
+  parallel_for(images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
+    std::int64_t const image = task / chunks.count();
+    std::int64_t const chunk = task % chunks.count();
+    double const* const coefficients = &results.drsmi_dmoments[static_cast<std::size_t>(image) * plan.moment_count()];
+    alignas(64) Real values[block_size];
+    auto const write_blocks = [&](auto&& evaluate) {
+      for_each_block(instructions, fixed, differentiated, image, chunks.start(chunk), chunks.length(chunk),
+                     [&](auto const& fixed_block, auto const& differentiated_block, std::int64_t at, int length) {
+                       evaluate(fixed_block, differentiated_block, length);
+                       gradient.store(image, at, length, values, differentiated_block.outside);
+                     });
+    };
+    if constexpr (std::is_same_v<Real, double>) {
+      if (plan.basis() == Basis::histogram) {
+        HistogramGradient at_pixels(instructions, plan.basis_size(), coefficients, side, factor);
+        write_blocks([&](auto const& fixed_block, auto const& differentiated_block, int length) {
+          at_pixels.evaluate(fixed_block, differentiated_block, length, values);
+        });
+        return;
+      }
+    }
+    ChebyshevGradient<Real> at_pixels(instructions, plan.degree(), coefficients, side, factor);
+    write_blocks([&](auto const& fixed_block, auto const& differentiated_block, int) {
+      at_pixels.evaluate(fixed_block, differentiated_block, values);
+    });
+  });
+}
 
 }  // namespace scc::cpu

@@ -14,30 +14,34 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../estimator/spline_histogram.hpp"
+#include "../diagnostics.hpp"
+#include "../estimator/spline.hpp"
+#include "aligned_buffer.hpp"
 #include "lanes.hpp"
+#include "parallel.hpp"
 #include "pixels.hpp"
+#include "workspace.hpp"
 
 namespace scc::cpu {
 
 /// Fixed-point sums of spline weights over the pixels of one image.
 class HistogramBins {
 public:
-  /// @param instructions   Instructions to use; the processor must have them.
-  /// @param bins_per_axis  B
-  /// @param pixels         Number of pixels of the image. A pixel's 16 weights sum to 1 and count 2^50 units, less where
-  ///                       that could overflow: the sum of all pixels stays below 2^62.
-  /// @param bins           [B, B] working memory, set to 0 here; receives the sums.
-  HistogramBins(Instructions instructions, int bins_per_axis, std::int64_t pixels, std::int64_t* bins)
+  /// @param instructions  Instructions to use; the processor must have them.
+  /// @param basis_size    B
+  /// @param pixels        Number of pixels of the image. A pixel's 16 weights sum to 1 and count 2^50 units, less where
+  ///                      that could overflow: the sum of all pixels stays below 2^62.
+  /// @param bins          [B, B] working memory, set to 0 here; receives the sums.
+  HistogramBins(Instructions instructions, int basis_size, std::int64_t pixels, std::int64_t* bins)
       : instructions_(instructions),
-        size_(bins_per_axis),
+        basis_size_(basis_size),
         bins_(bins),
         unit_(unit(pixels)) {
-    std::fill(bins, bins + static_cast<std::ptrdiff_t>(size_) * size_, std::int64_t{0});
+    std::fill(bins, bins + static_cast<std::ptrdiff_t>(basis_size_) * basis_size_, std::int64_t{0});
   }
 
   /// Units of a weight of 1.
-  static double unit(std::int64_t pixels) { return spline_histogram::fixed_point_unit(pixels, 50); }
+  static double unit(std::int64_t pixels) { return spline::fixed_point_unit(pixels, 50); }
 
   /// Adds the first `count` pixels of two blocks.
   void add(PixelBlock<double> const& x, PixelBlock<double> const& y, int count) {
@@ -56,18 +60,18 @@ private:
     double const shift = 6755399441055744.0;  // 1.5 * 2^52
     std::int64_t shift_bits;
     std::memcpy(&shift_bits, &shift, sizeof(shift));
-    int const intervals = size_ - spline_histogram::extra_bins;
+    int const intervals = basis_size_ - spline::extra_bins;
     for (int k = 0; k < count; ++k) {
-      auto const at_x = spline_histogram::locate(x[k], intervals);
-      auto const at_y = spline_histogram::locate(y[k], intervals);
+      auto const at_x = spline::locate(x[k], intervals);
+      auto const at_y = spline::locate(y[k], intervals);
       double wx[4], wy[4];
-      spline_histogram::weights(at_x.fraction, wx);
-      spline_histogram::weights(at_y.fraction, wy);
-      std::int64_t* const corner = bins_ + static_cast<std::ptrdiff_t>(at_x.first) * size_ + at_y.first;
+      spline::weights(at_x.fraction, wx);
+      spline::weights(at_y.fraction, wy);
+      std::int64_t* const corner = bins_ + static_cast<std::ptrdiff_t>(at_x.first) * basis_size_ + at_y.first;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         double const weight = wx[i] * unit_;
-        std::int64_t* const row = corner + static_cast<std::ptrdiff_t>(i) * size_;
+        std::int64_t* const row = corner + static_cast<std::ptrdiff_t>(i) * basis_size_;
         SCC_UNROLL
         for (int j = 0; j < 4; ++j) {
           double const shifted = weight * wy[j] + shift;
@@ -80,9 +84,67 @@ private:
   }
 
   Instructions instructions_;
-  int size_;
+  int basis_size_;
   std::int64_t* bins_;
   double unit_;
 };
+
+/// First pass over the images of a batch: M_ab of each image, and the counts of its out-of-domain and NaN pixels.
+///
+/// @param instructions  Instructions to use; the processor must have them.
+/// @param basis_size    B
+/// @param x, y          The two batches.
+/// @param pixels        Of each image, at least 1.
+/// @param scratch       Working memory.
+/// @param results       Prepared for the batch; `moments` and `diagnostics` are written.
+inline void histogram_moments(Instructions instructions, int basis_size, PixelReader<double> const& x,
+                              PixelReader<double> const& y, std::int64_t pixels, ForwardScratch& scratch,
+                              ImageResults& results) {
+  int const threads = thread_count();
+  auto const images = static_cast<std::int64_t>(results.rsmi.size());
+  auto const moment_count = static_cast<std::size_t>(basis_size) * static_cast<std::size_t>(basis_size);
+  auto const bin_count = aligned_size<std::int64_t>(moment_count);
+  scratch.bins.reserve(bin_count * static_cast<std::size_t>(threads));
+  scratch.chunk_diagnostics.resize(static_cast<std::size_t>(threads));
+  std::int64_t* const all_bins = scratch.bins.data();
+
+  auto const fill = [&](std::int64_t image, std::int64_t start, std::int64_t count, std::size_t part) {
+    HistogramBins bins(instructions, basis_size, pixels, all_bins + part * bin_count);
+    scratch.chunk_diagnostics[part] = for_each_block(
+      instructions, x, y, image, start, count,
+      [&](auto const& x_block, auto const& y_block, std::int64_t, int length) { bins.add(x_block, y_block, length); });
+  };
+  auto const collect = [&](std::int64_t image, std::size_t first, std::size_t parts) {
+    double* const moments = &results.moments[static_cast<std::size_t>(image) * moment_count];
+    double const total = HistogramBins::unit(pixels) * static_cast<double>(pixels);
+    for (std::size_t bin = 0; bin < moment_count; ++bin) {
+      std::int64_t sum = 0;
+      for (std::size_t part = first; part < first + parts; ++part) {
+        sum += all_bins[part * bin_count + bin];
+      }
+      moments[bin] = static_cast<double>(sum) / total;
+    }
+    for (std::size_t part = first; part < first + parts; ++part) {
+      results.diagnostics[static_cast<std::size_t>(image)] += scratch.chunk_diagnostics[part];
+    }
+  };
+
+  // The bins are integers, so the partition can follow the number of threads and the sums still agree to the bit.
+  if (images >= threads) {
+    parallel_for(images, threads, [&](std::int64_t image, int thread) {
+      fill(image, 0, pixels, static_cast<std::size_t>(thread));
+      collect(image, static_cast<std::size_t>(thread), 1);
+    });
+    return;
+  }
+  std::int64_t const share = (pixels + threads - 1) / threads;
+  for (std::int64_t image = 0; image < images; ++image) {
+    parallel_for(threads, threads, [&](std::int64_t part, int) {
+      std::int64_t const start = std::min(part * share, pixels);
+      fill(image, start, std::min(share, pixels - start), static_cast<std::size_t>(part));
+    });
+    collect(image, 0, static_cast<std::size_t>(threads));
+  }
+}
 
 }  // namespace scc::cpu

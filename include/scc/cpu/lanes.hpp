@@ -26,7 +26,7 @@ struct Lanes {
   Vector v;  ///< The lanes
 
   /// The same value in all lanes.
-  SCC_ALWAYS_INLINE static Lanes all(Real value) { return {value - Vector{}}; }
+  SCC_ALWAYS_INLINE static Lanes broadcast(Real value) { return {value - Vector{}}; }
   SCC_ALWAYS_INLINE friend Lanes operator+(Lanes const& a, Lanes const& b) { return {a.v + b.v}; }
   SCC_ALWAYS_INLINE friend Lanes operator-(Lanes const& a, Lanes const& b) { return {a.v - b.v}; }
   SCC_ALWAYS_INLINE friend Lanes operator*(Lanes const& a, Lanes const& b) { return {a.v * b.v}; }
@@ -45,7 +45,7 @@ struct Lanes {
 #else
   Real v[count];
 
-  static Lanes all(Real value) {
+  static Lanes broadcast(Real value) {
     Lanes lanes;
     for (int k = 0; k < count; ++k) lanes.v[k] = value;
     return lanes;

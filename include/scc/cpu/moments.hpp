@@ -11,11 +11,16 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 
+#include "../diagnostics.hpp"
 #include "../estimator/chebyshev.hpp"
+#include "aligned_buffer.hpp"
 #include "lanes.hpp"
+#include "parallel.hpp"
 #include "pixels.hpp"
+#include "workspace.hpp"
 
 namespace scc::cpu {
 
@@ -137,7 +142,7 @@ private:
       for (int k = 0; k < count; ++k) {
         to[k] += static_cast<double>(from[k]);
       }
-      Lanes<Real, Bytes>::all(Real(0)).store(from);
+      Lanes<Real, Bytes>::broadcast(Real(0)).store(from);
     }
     blocks_ = 0;
   }
@@ -153,16 +158,14 @@ private:
       for (int g = 0; g < together; ++g) {
         current[g] = L::load(t + k + g * L::count);
         two_t[g] = current[g] + current[g];
-        previous[g] = L::all(Real(1));
+        previous[g] = L::broadcast(Real(1));
         previous[g].store(table + k + g * L::count);
       }
       for (int a = 1; a <= degree_; ++a) {
         SCC_UNROLL
         for (int g = 0; g < together; ++g) {
           current[g].store(table + a * block_size + k + g * L::count);
-          L const following = chebyshev::next(two_t[g], current[g], previous[g]);
-          previous[g] = current[g];
-          current[g] = following;
+          chebyshev::advance(two_t[g], previous[g], current[g]);
         }
       }
     }
@@ -174,7 +177,7 @@ private:
     L sum[tile_size];
     SCC_UNROLL
     for (int i = 0; i < tile_size; ++i) {
-      sum[i] = L::all(Real(0));
+      sum[i] = L::broadcast(Real(0));
     }
     for (int k = 0; k < block_size; k += L::count) {
       L const y0 = L::load(y + k), y1 = L::load(y + block_size + k), y2 = L::load(y + 2 * block_size + k);
@@ -200,5 +203,64 @@ private:
   double* sums_;
   int blocks_ = 0;
 };
+
+/// First pass over the images of a batch: M_ab of each image, and the counts of its out-of-domain and NaN pixels.
+///
+/// @param instructions  Instructions to use; the processor must have them.
+/// @param degree        D
+/// @param x, y          The two batches.
+/// @param pixels        Of each image, at least 1.
+/// @param scratch       Working memory.
+/// @param results       Prepared for the batch; `moments` and `diagnostics` are written.
+template <class Real>
+void chebyshev_moments(Instructions instructions, int degree, PixelReader<Real> const& x, PixelReader<Real> const& y,
+                       std::int64_t pixels, ForwardScratch& scratch, ImageResults& results) {
+  using Moments = ChebyshevMoments<Real>;
+  int const threads = thread_count();
+  auto const images = static_cast<std::int64_t>(results.rsmi.size());
+  auto const size = static_cast<std::size_t>(degree) + 1, terms = size * (size + 1) / 2;
+  AlignedBuffer<Real>& tables = scratch.template tables<Real>();
+  Chunks const chunks(pixels);
+  auto const chunk_count = static_cast<std::size_t>(chunks.count());
+  auto const tasks = results.rsmi.size() * chunk_count;
+  auto const table_size = aligned_size<Real>(Moments::table_size(degree));
+  auto const sum_size = aligned_size<double>(Moments::sum_size(degree));
+  tables.reserve(table_size * static_cast<std::size_t>(threads));
+  scratch.sums.reserve(sum_size * static_cast<std::size_t>(threads));
+  scratch.chunk_sums.resize(tasks * terms);
+  scratch.chunk_diagnostics.resize(tasks);
+
+  parallel_for(static_cast<std::int64_t>(tasks), threads, [&](std::int64_t task, int thread) {
+    std::int64_t const chunk = task % chunks.count();
+    Moments moments(instructions, degree, tables.data() + table_size * static_cast<std::size_t>(thread),
+                    scratch.sums.data() + sum_size * static_cast<std::size_t>(thread));
+    auto const index = static_cast<std::size_t>(task);
+    scratch.chunk_diagnostics[index] = for_each_block(
+      instructions, x, y, task / chunks.count(), chunks.start(chunk), chunks.length(chunk),
+      [&](auto const& x_block, auto const& y_block, std::int64_t, int count) { moments.add(x_block, y_block, count); });
+    moments.finish(&scratch.chunk_sums[index * terms]);
+  });
+
+  parallel_for(images, threads, [&](std::int64_t image, int) {
+    auto const first = static_cast<std::size_t>(image) * chunk_count;
+    double* const moments = &results.moments[static_cast<std::size_t>(image) * size * size];
+    std::size_t term = 0;
+    for (std::size_t a = 0; a < size; ++a) {
+      for (std::size_t b = 0; b < size; ++b) {
+        double sum = 0;
+        if (a + b < size) {
+          for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
+            sum += scratch.chunk_sums[chunk * terms + term];
+          }
+          ++term;
+        }
+        moments[a * size + b] = sum / static_cast<double>(pixels);
+      }
+    }
+    for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
+      results.diagnostics[static_cast<std::size_t>(image)] += scratch.chunk_diagnostics[chunk];
+    }
+  });
+}
 
 }  // namespace scc::cpu

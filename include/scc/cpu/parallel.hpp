@@ -15,8 +15,8 @@
 
 namespace scc::cpu {
 
-/// The cut of an image into chunks, the units of work. It depends on the image alone and not on the number of threads, so
-/// that sums over chunks have one order only.
+/// The partition of an image into chunks, the units of work. It depends on the image alone and not on the number of
+/// threads, so that sums over chunks have one order only.
 class Chunks {
 public:
   /// @param pixels  Number of pixels of the image, at least 1.

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "../detail/collapsed_shape.hpp"
 #include "../diagnostics.hpp"
 #include "../element_type.hpp"
 #include "../estimator/domain_map.hpp"
@@ -38,11 +39,12 @@ inline constexpr int block_size = 128;
 template <class Real>
 struct PixelBlock {
   /// As wide as a Real.
-  using Flag = typename MappedPixel<Real>::Flag;
+  using Flag = typename NormalizedPixel<Real>::Flag;
 
-  alignas(64) Real t[block_size];         ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
-  alignas(64) Flag outside[block_size];   ///< 1 where the pixel was outside the domain.
-  std::int64_t outside_count, nan_count;  ///< Pixels outside the domain, and NaN pixels
+  alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
+  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
+  std::int64_t outside_count;            ///< Pixels outside the domain
+  std::int64_t nan_count;                ///< NaN pixels
 };
 
 /// The places in memory of the pixels of a batch: those of one image in the order c, h, w, in runs of equally spaced
@@ -51,17 +53,10 @@ class PixelRuns {
 public:
   /// @param view  Any batch.
   template <class T>
-  explicit PixelRuns(ImageBatch<T> const& view)
-      : strides_(detail::strides(view)),
-        height_(view.height),
-        run_length_(view.width) {
-    if (view.row_stride == view.width * view.column_stride || view.height == 1) {
-      run_length_ *= view.height;
-      rows_are_joined_ = true;
-      if (view.channel_stride == run_length_ * view.column_stride || view.channels == 1) {
-        run_length_ *= view.channels;
-      }
-    }
+  explicit PixelRuns(ImageBatch<T> const& view) : image_stride_(view.image_stride) {
+    std::array<AxisStrides, 1> strides{{{view.channel_stride, view.row_stride, view.column_stride}}};
+    shape_ = collapse({view.channels, view.height, view.width}, strides);
+    strides_ = strides[0];
   }
 
   /// Calls body(first, step, offset, length) for each run of the pixels [start, start + count) of an image: the
@@ -69,38 +64,32 @@ public:
   /// `offset` of the range.
   template <class Body>
   void for_each(std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) const {
-    std::int64_t const step = strides_[3];
-    std::int64_t run = start / run_length_;
-    std::int64_t within = start % run_length_;
+    std::int64_t const run_length = shape_.extent[2], step = strides_[2];
+    std::int64_t run = start / run_length;
+    std::int64_t within = start % run_length;
     for (std::int64_t offset = 0; offset < count; ++run, within = 0) {
-      std::int64_t const length = std::min(run_length_ - within, count - offset);
-      body(image * strides_[0] + run_offset(run) + within * step, step, offset, length);
+      std::int64_t const length = std::min(run_length - within, count - offset);
+      std::int64_t const outer = run / shape_.extent[1] * strides_[0] + run % shape_.extent[1] * strides_[1];
+      body(image * image_stride_ + outer + within * step, step, offset, length);
       offset += length;
     }
   }
 
 private:
-  std::int64_t run_offset(std::int64_t run) const {
-    if (rows_are_joined_) {
-      return run * strides_[1];
-    }
-    return run / height_ * strides_[1] + run % height_ * strides_[2];
-  }
-
-  std::array<std::int64_t, 4> strides_;
-  std::int64_t height_, run_length_;
-  bool rows_are_joined_ = false;
+  std::int64_t image_stride_;
+  CollapsedShape shape_{};
+  AxisStrides strides_{};
 };
 
-/// Maps the raw values in block.t to [-1, 1], and flags and counts the odd ones.
+/// Maps the raw values in block.t to [-1, 1], and flags and counts the out-of-domain and NaN pixels.
 template <class Real>
-SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<Real>& block) {
+SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, PixelBlock<Real>& block) {
   // A copy, which the stores below cannot touch, so that the loop can be vectorised.
   DomainMap<Real> const domain = domain_map;
   using Flag = typename PixelBlock<Real>::Flag;
   Flag outside_count = 0, nan_count = 0;
   for (int k = 0; k < block_size; ++k) {
-    MappedPixel<Real> const pixel = domain.locate(block.t[k]);
+    NormalizedPixel<Real> const pixel = domain.normalize(block.t[k]);
     block.t[k] = pixel.t;
     block.outside[k] = pixel.outside;
     outside_count += pixel.outside;
@@ -110,10 +99,10 @@ SCC_ALWAYS_INLINE void map_block(DomainMap<Real> const& domain_map, PixelBlock<R
   block.nan_count = nan_count;
 }
 
-/// map_block() for processors that have AVX2.
+/// normalize_block() for processors that have AVX2.
 template <class Real>
-SCC_TARGET_AVX2 void map_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
-  map_block(domain, block);
+SCC_TARGET_AVX2 void normalize_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
+  normalize_block(domain, block);
 }
 
 /// Reads the pixels of a batch, block by block. What the passes over the pixels see of the type of its elements: they are
@@ -125,7 +114,7 @@ public:
   /// @param view     A valid batch, whose pixels must outlive this.
   template <class T>
   PixelReader(Options const& options, ImageBatch<T> const& view)
-      : domain_(DomainMap<Real>::of(options, element_type<T>)),
+      : domain_(make_domain_map<Real>(options, element_type<T>)),
         runs_(view),
         data_(view.data),
         read_(&read<std::remove_const_t<T>>) {}
@@ -141,9 +130,9 @@ public:
                      read_(domain_, data_, first, step, length, block.t + offset);
                    });
     if (instructions == Instructions::avx2) {
-      map_block_avx2(domain_, block);
+      normalize_block_avx2(domain_, block);
     } else {
-      map_block(domain_, block);
+      normalize_block(domain_, block);
     }
   }
 
@@ -170,8 +159,8 @@ private:
   void (*read_)(DomainMap<Real> const&, void const*, std::int64_t, std::int64_t, std::int64_t, Real*);
 };
 
-/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a block
-/// at a time, and counts the odd ones.
+/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a
+/// block at a time, and counts the out-of-domain and NaN pixels.
 template <class Real, class Body>
 Diagnostics for_each_block(Instructions instructions, PixelReader<Real> const& x, PixelReader<Real> const& y,
                            std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) {

@@ -53,7 +53,7 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE double smaller(double a, double b) { return a 
 
 /// What the estimator sees of a pixel.
 template <class Real>
-struct MappedPixel {
+struct NormalizedPixel {
   /// As wide as a Real, so that numbers and flags go through SIMD registers side by side.
   using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
@@ -65,19 +65,11 @@ struct MappedPixel {
 /// The map from the values of pixels of one type to t in [-1, 1].
 template <class Real>
 struct DomainMap {
-  Real lowest, highest;  ///< Ends of the domain, as a pixel of this type can express them
-  Real center, scale;    ///< t = (value - center) * scale
-  Real byte_scale;       ///< value of a uint8 pixel = lowest + byte_scale * pixel
-
-  /// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold
-  /// that number exactly.
-  static DomainMap of(Options const& options, ElementType type) {
-    double const width = options.domain_max - options.domain_min;
-    return {static_cast<Real>(nearest_element(type, options.domain_min)),
-            static_cast<Real>(nearest_element(type, options.domain_max)),
-            static_cast<Real>(options.domain_min + 0.5 * width), static_cast<Real>(2 / width),
-            static_cast<Real>(width / 255)};
-  }
+  Real lowest;      ///< Lower end of the domain, as a pixel of this type can express it
+  Real highest;     ///< Upper end of the domain, likewise
+  Real center;      ///< t = (value - center) * scale
+  Real scale;       ///< As above
+  Real byte_scale;  ///< value of a uint8 pixel = lowest + byte_scale * pixel
 
   /// Value of a uint8 pixel, which spans the domain from 0 to 255.
   SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real byte_value(std::uint8_t pixel) const {
@@ -86,7 +78,7 @@ struct DomainMap {
   }
 
   /// The pixel with this value, which may lie outside the domain or be NaN.
-  SCC_HOST_DEVICE SCC_ALWAYS_INLINE MappedPixel<Real> locate(Real value) const {
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE NormalizedPixel<Real> normalize(Real value) const {
     bool const nan = is_nan(value);
     // The ends are inside for certain; the centre is not, where the pixel type has no number near it.
     Real const finite = nan ? lowest : value;
@@ -95,5 +87,16 @@ struct DomainMap {
     return {smaller(larger(t, Real(-1)), Real(1)), inside != finite ? 1 : 0, nan ? 1 : 0};
   }
 };
+
+/// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold
+/// that number exactly.
+template <class Real>
+DomainMap<Real> make_domain_map(Options const& options, ElementType type) {
+  double const width = options.domain_max - options.domain_min;
+  return {static_cast<Real>(nearest_element(type, options.domain_min)),
+          static_cast<Real>(nearest_element(type, options.domain_max)),
+          static_cast<Real>(options.domain_min + 0.5 * width), static_cast<Real>(2 / width),
+          static_cast<Real>(width / 255)};
+}
 
 }  // namespace scc

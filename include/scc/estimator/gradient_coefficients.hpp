@@ -4,10 +4,9 @@
 /// @file
 /// The coefficients of the second pass, from d rSMI / d moments:
 ///
-///   dL/dy_j = -(1 / (N M)) (dt/dy) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab
+///     dL/dy_j = -(1 / (N M)) (dt/dy) sum_ab G_ab b_a(x_j) b_b'(y_j),    G_ab = d rSMI / d M_ab
 ///
-/// for N images of M pixels. Seen from the second pass both images are alike: `varied` is the one that is differentiated,
-/// `other` the other one.
+/// for N images of M pixels. The second pass treats both images alike: one is differentiated, the other is fixed.
 
 #pragma once
 
@@ -24,10 +23,10 @@ enum class Side {
   y,  ///< The translation.
 };
 
-/// G_ab where a belongs to the other image, b to the varied one.
-SCC_HOST_DEVICE inline double moment_derivative(double const* drsmi_dmoments, int basis_size, Side varied, int a,
-                                                int b) {
-  return varied == Side::y ? drsmi_dmoments[a * basis_size + b] : drsmi_dmoments[b * basis_size + a];
+/// G_ab where a belongs to the fixed image, b to the differentiated one.
+SCC_HOST_DEVICE inline double moment_derivative(double const* drsmi_dmoments, int basis_size, Side differentiated,
+                                                int a, int b) {
+  return differentiated == Side::y ? drsmi_dmoments[a * basis_size + b] : drsmi_dmoments[b * basis_size + a];
 }
 
 /// What the sum over a and b is multiplied by: -(1 / (N M)) dt/dy.

@@ -7,10 +7,9 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <vector>
 
+#include "../plan/plan.hpp"
 #include "../statistics.hpp"
-#include "plan.hpp"
 
 namespace scc {
 
@@ -23,17 +22,16 @@ namespace scc {
 inline Statistics statistics_in_original_kernels(Plan const& plan, double const* moments, double const* alpha,
                                                  double rsmi) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  Tables const tables = plan.tables();
-  double const beta = tables.beta;
+  PlanView const view = plan.view();
+  double const beta = view.beta;
   Eigen::Index const n = plan.options().centers_per_axis;
-  Eigen::Index const basis = tables.basis_size;
+  Eigen::Index const basis = view.basis_size;
 
-  std::vector<double> kernels, kernel_products;
-  plan.fit_kernels(kernels, kernel_products);
-  Eigen::Map<Matrix const> const k(kernels.data(), n, basis);
-  Eigen::Map<Matrix const> const kk(kernel_products.data(), n * (n + 1) / 2, basis);
+  Fits const kernels = plan.fit_kernels();
+  Eigen::Map<Matrix const> const k(kernels.functions.data(), n, basis);
+  Eigen::Map<Matrix const> const kk(kernels.products.data(), n * (n + 1) / 2, basis);
   Eigen::Map<Matrix const> const m(moments, basis, basis);
-  Eigen::Map<Eigen::VectorXd const> const one(tables.one, basis);
+  Eigen::Map<Eigen::VectorXd const> const one(view.one, basis);
 
   Eigen::VectorXd const margin_x = m * one, margin_y = m.transpose() * one;
   Eigen::VectorXd const mean_x = k * margin_x, mean_y = k * margin_y;
@@ -48,13 +46,12 @@ inline Statistics statistics_in_original_kernels(Plan const& plan, double const*
   for (Eigen::Index l = 0; l < n * n; ++l) {
     int const p = static_cast<int>(l % n), q = static_cast<int>(l / n);
     result.h(l) = mean_x(p) * mean_y(q);
-    for (Eigen::Index other = 0; other < n * n; ++other) {
-      int const s = product_index(p, static_cast<int>(other % n)), t = product_index(q, static_cast<int>(other / n));
-      result.H(l, other) = beta * second_x(s) * second_y(t) + (1 - beta) * joint(s, t);
+    for (Eigen::Index column = 0; column < n * n; ++column) {
+      int const s = product_index(p, static_cast<int>(column % n)), t = product_index(q, static_cast<int>(column / n));
+      result.H(l, column) = beta * second_x(s) * second_y(t) + (1 - beta) * joint(s, t);
     }
-    for (int unknown = 0; unknown < tables.unknowns; ++unknown) {
-      result.alpha(l) +=
-        plan.lift(p, tables.unknown_i[unknown]) * plan.lift(q, tables.unknown_j[unknown]) * alpha[unknown];
+    for (int unknown = 0; unknown < view.unknowns; ++unknown) {
+      result.alpha(l) += plan.lift(p, view.unknown_i[unknown]) * plan.lift(q, view.unknown_j[unknown]) * alpha[unknown];
     }
   }
   return result;

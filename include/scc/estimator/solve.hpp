@@ -15,7 +15,7 @@
 #include <cstddef>
 
 #include "../config.hpp"
-#include "tables.hpp"
+#include "../plan/plan_view.hpp"
 
 namespace scc {
 
@@ -55,26 +55,21 @@ struct SolveScratch {
   double* weight_xx;   ///< [products] d rSMI / d second_x, negative, over beta
   double* weight_yy;   ///< [products] d rSMI / d second_y, negative, over beta
 
-  /// Number of doubles that a solve with these tables needs.
-  SCC_HOST_DEVICE static std::size_t size(Tables const& tables) {
-    SolveScratch scratch{};
-    return scratch.carve(tables, nullptr);
-  }
+  /// Without memory.
+  SolveScratch() = default;
+  /// In `memory` [size(plan)].
+  SCC_HOST_DEVICE SolveScratch(PlanView const& plan, double* memory) { carve(plan, memory); }
 
-  /// The scratch in `memory` [size(tables)].
-  SCC_HOST_DEVICE static SolveScratch in(double* memory, Tables const& tables) {
-    SolveScratch scratch{};
-    scratch.carve(tables, memory);
-    return scratch;
-  }
+  /// Number of doubles that a solve with this plan needs.
+  SCC_HOST_DEVICE static std::size_t size(PlanView const& plan) { return SolveScratch().carve(plan, nullptr); }
 
 private:
   // One list for the size and for the pointers, so that they cannot disagree.
-  SCC_HOST_DEVICE std::size_t carve(Tables const& tables, double* memory) {
-    auto const basis = static_cast<std::size_t>(tables.basis_size);
-    auto const functions = static_cast<std::size_t>(tables.functions);
-    auto const products = static_cast<std::size_t>(tables.products);
-    auto const unknowns = static_cast<std::size_t>(tables.unknowns);
+  SCC_HOST_DEVICE std::size_t carve(PlanView const& plan, double* memory) {
+    auto const basis = static_cast<std::size_t>(plan.basis_size);
+    auto const functions = static_cast<std::size_t>(plan.functions);
+    auto const products = static_cast<std::size_t>(plan.products);
+    auto const unknowns = static_cast<std::size_t>(plan.unknowns);
     std::size_t used = 0;
     auto const take = [&](double*& part, std::size_t count) {
       part = memory == nullptr ? nullptr : memory + used;
@@ -228,106 +223,106 @@ SCC_HOST_DEVICE void solve_factored(Team const& team, double const* r, int size,
 
 /// Moments -> h and A = H + lambda I of the compressed system.
 ///
-///   h_(i,j)            = mean psi_i(x) mean psi_j(y)
-///   H_(i,j),(i',j')    = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
+///     h_(i,j)          = mean psi_i(x) mean psi_j(y)
+///     H_(i,j),(i',j')  = beta mean psi_i psi_i'(x) mean psi_j psi_j'(y) + (1 - beta) mean psi_i psi_i'(x) psi_j psi_j'(y)
 ///
 /// @param team     The threads that solve the image.
-/// @param tables   Of the plan, in memory that the team can read.
+/// @param plan     In memory that the team can read.
 /// @param moments  [B, B] means of b_a(x) b_b(y) over the pixels.
 /// @param scratch  Memory of the team; h and A are left there.
 template <class Team>
-SCC_HOST_DEVICE void assemble_system(Team const& team, Tables const& tables, double const* moments,
+SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, double const* moments,
                                      SolveScratch const& scratch) {
-  int const basis = tables.basis_size;
-  int const products = tables.products;
-  int const unknowns = tables.unknowns;
+  int const basis = plan.basis_size;
+  int const products = plan.products;
+  int const unknowns = plan.unknowns;
 
   for (int a = team.rank(); a < basis; a += team.size()) {
     double sum_x = 0, sum_y = 0;
     for (int b = 0; b < basis; ++b) {
-      sum_x += moments[a * basis + b] * tables.one[b];
-      sum_y += moments[b * basis + a] * tables.one[b];
+      sum_x += moments[a * basis + b] * plan.one[b];
+      sum_y += moments[b * basis + a] * plan.one[b];
     }
     scratch.margin_x[a] = sum_x;
     scratch.margin_y[a] = sum_y;
   }
   detail::multiply(
-    team, products, basis, [&](int b) { return tables.row_length(b); },
-    [&](int s, int a) { return tables.psi_psi[s * basis + a]; }, moments,
+    team, products, basis, [&](int b) { return plan.row_length(b); },
+    [&](int s, int a) { return plan.psi_psi[s * basis + a]; }, moments,
     [&](int s, int b, double sum) { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
-  detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_x, scratch.mean_x);
-  detail::multiply(team, tables.psi, tables.functions, basis, scratch.margin_y, scratch.mean_y);
-  detail::multiply(team, tables.psi_psi, products, basis, scratch.margin_x, scratch.second_x);
-  detail::multiply(team, tables.psi_psi, products, basis, scratch.margin_y, scratch.second_y);
+  detail::multiply(team, plan.psi, plan.functions, basis, scratch.margin_x, scratch.mean_x);
+  detail::multiply(team, plan.psi, plan.functions, basis, scratch.margin_y, scratch.mean_y);
+  detail::multiply(team, plan.psi_psi, products, basis, scratch.margin_x, scratch.second_x);
+  detail::multiply(team, plan.psi_psi, products, basis, scratch.margin_y, scratch.second_y);
   team.sync();
 
   for (int s = team.row(); s < products; s += team.rows()) {
     for (int t = team.column(); t < products; t += team.columns()) {
-      if (tables.has_entries(s, t)) {
-        double const mean = detail::dot(scratch.half_joint + s * basis, tables.psi_psi + t * basis, basis);
+      if (plan.has_entries(s, t)) {
+        double const mean = detail::dot(scratch.half_joint + s * basis, plan.psi_psi + t * basis, basis);
         scratch.joint[s * products + t] =
-          tables.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - tables.beta) * mean;
+          plan.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - plan.beta) * mean;
       }
     }
   }
   team.sync();
 
   for (int row = team.row(); row < unknowns; row += team.rows()) {
-    int const i = tables.unknown_i[row];
-    int const j = tables.unknown_j[row];
+    int const i = plan.unknown_i[row];
+    int const j = plan.unknown_j[row];
     for (int column = row + team.column(); column < unknowns; column += team.columns()) {
-      int const s = product_index(i, tables.unknown_i[column]);
-      int const t = product_index(j, tables.unknown_j[column]);
-      double const ridge = row == column ? tables.lambda : 0;
+      int const s = product_index(i, plan.unknown_i[column]);
+      int const t = product_index(j, plan.unknown_j[column]);
+      double const ridge = row == column ? plan.lambda : 0;
       scratch
         .system[static_cast<std::size_t>(row) * static_cast<std::size_t>(unknowns) + static_cast<std::size_t>(column)] =
         scratch.joint[s * products + t] + ridge;
     }
   }
   for (int row = team.rank(); row < unknowns; row += team.size()) {
-    scratch.h[row] = scratch.mean_x[tables.unknown_i[row]] * scratch.mean_y[tables.unknown_j[row]];
+    scratch.h[row] = scratch.mean_x[plan.unknown_i[row]] * scratch.mean_y[plan.unknown_j[row]];
   }
   team.sync();
 }
 
 /// h and A -> alpha = A^{-1} h, g = A^{-1} alpha, and rSMI, which every thread of the team gets.
 ///
-///   rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1       (eq. 7, with H = A - lambda I)
+///     rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1  (eq. 7, with H = A - lambda I)
 template <class Team>
-SCC_HOST_DEVICE double fit_density_ratio(Team const& team, Tables const& tables, SolveScratch const& scratch) {
-  detail::cholesky(team, scratch.system, tables.unknowns);
-  detail::solve_factored(team, scratch.system, tables.unknowns, scratch.h, scratch.alpha);
-  detail::solve_factored(team, scratch.system, tables.unknowns, scratch.alpha, scratch.g);
+SCC_HOST_DEVICE double fit_density_ratio(Team const& team, PlanView const& plan, SolveScratch const& scratch) {
+  detail::cholesky(team, scratch.system, plan.unknowns);
+  detail::solve_factored(team, scratch.system, plan.unknowns, scratch.h, scratch.alpha);
+  detail::solve_factored(team, scratch.system, plan.unknowns, scratch.alpha, scratch.g);
   double rsmi = -1;
-  for (int l = 0; l < tables.unknowns; ++l) {
-    rsmi += scratch.alpha[l] * (scratch.h[l] + tables.lambda * scratch.alpha[l]);
+  for (int l = 0; l < plan.unknowns; ++l) {
+    rsmi += scratch.alpha[l] * (scratch.h[l] + plan.lambda * scratch.alpha[l]);
   }
   return rsmi;
 }
 
 /// alpha and g -> d rSMI / d M_ab, the coefficients of the pixels' gradient.
 ///
-///   d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
+///     d rSMI = u^T dh - w^T dH alpha,    u = 2 (alpha + lambda g),    w = alpha + 2 lambda g
 ///
 /// @param team            The threads that solve the image.
-/// @param tables          Of the plan, in memory that the team can read.
+/// @param plan            In memory that the team can read.
 /// @param scratch         As fit_density_ratio() left it.
 /// @param drsmi_dmoments  [B, B] out; entries beyond row_length(a) are set to 0.
 template <class Team>
-SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, SolveScratch const& scratch,
+SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, SolveScratch const& scratch,
                                    double* drsmi_dmoments) {
-  int const basis = tables.basis_size;
-  int const functions = tables.functions;
-  int const products = tables.products;
-  double const lambda = tables.lambda;
+  int const basis = plan.basis_size;
+  int const functions = plan.functions;
+  int const products = plan.products;
+  double const lambda = plan.lambda;
   auto const u = [&](int l) { return 2 * (scratch.alpha[l] + lambda * scratch.g[l]); };
   auto const w = [&](int l) { return scratch.alpha[l] + 2 * lambda * scratch.g[l]; };
-  auto const unknown = [&](int i, int j) { return tables.first_unknown[i] + j; };
+  auto const unknown = [&](int i, int j) { return plan.first_unknown[i] + j; };
 
   for (int i = team.rank(); i < functions; i += team.size()) {
     double sum_x = 0, sum_y = 0;
-    for (int j = 0; j < tables.kept[i]; ++j) {
+    for (int j = 0; j < plan.kept[i]; ++j) {
       sum_x += u(unknown(i, j)) * scratch.mean_y[j];
       sum_y += u(unknown(j, i)) * scratch.mean_x[j];
     }
@@ -337,16 +332,16 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
 
   // The symmetric part of w alpha^T, summed over the entries of H that share the mean over psi_i psi_k (x) psi_j psi_l (y).
   for (int s = team.row(); s < products; s += team.rows()) {
-    int const i = tables.product_i[s], k = tables.product_k[s];
+    int const i = plan.product_i[s], k = plan.product_k[s];
     for (int t = team.column(); t < products; t += team.columns()) {
       double weight = 0;
-      if (tables.has_entries(s, t)) {
-        int const j = tables.product_i[t], l = tables.product_k[t];
+      if (plan.has_entries(s, t)) {
+        int const j = plan.product_i[t], l = plan.product_k[t];
         auto const symmetric = [&](int first, int second) {
           return 0.5 * (w(first) * scratch.alpha[second] + scratch.alpha[first] * w(second));
         };
         double sum = symmetric(unknown(i, l), unknown(k, j));
-        if (j < tables.kept[i]) {
+        if (j < plan.kept[i]) {
           sum += symmetric(unknown(i, j), unknown(k, l));
         }
         weight = 0.5 * (i == k ? 1 : 2) * (j == l ? 1 : 2) * sum;
@@ -366,47 +361,46 @@ SCC_HOST_DEVICE void differentiate(Team const& team, Tables const& tables, Solve
   }
   detail::multiply(
     team, products, basis, [&](int) { return products; }, [&](int s, int t) { return scratch.joint[s * products + t]; },
-    tables.psi_psi, [&](int s, int b, double sum) { scratch.half_joint[s * basis + b] = sum; });
+    plan.psi_psi, [&](int s, int b, double sum) { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
   for (int b = team.rank(); b < basis; b += team.size()) {
     double sum_x = 0, sum_y = 0;
     for (int i = 0; i < functions; ++i) {
-      sum_x += tables.psi[i * basis + b] * scratch.weight_x[i];
-      sum_y += tables.psi[i * basis + b] * scratch.weight_y[i];
+      sum_x += plan.psi[i * basis + b] * scratch.weight_x[i];
+      sum_y += plan.psi[i * basis + b] * scratch.weight_y[i];
     }
     double product_x = 0, product_y = 0;
     for (int s = 0; s < products; ++s) {
-      product_x += tables.psi_psi[s * basis + b] * scratch.weight_xx[s];
-      product_y += tables.psi_psi[s * basis + b] * scratch.weight_yy[s];
+      product_x += plan.psi_psi[s * basis + b] * scratch.weight_xx[s];
+      product_y += plan.psi_psi[s * basis + b] * scratch.weight_yy[s];
     }
-    scratch.gradient_x[b] = sum_x - tables.beta * product_x;
-    scratch.gradient_y[b] = sum_y - tables.beta * product_y;
+    scratch.gradient_x[b] = sum_x - plan.beta * product_x;
+    scratch.gradient_y[b] = sum_y - plan.beta * product_y;
   }
   team.sync();
   detail::multiply(
-    team, basis, basis, [&](int) { return products; }, [&](int a, int s) { return tables.psi_psi[s * basis + a]; },
+    team, basis, basis, [&](int) { return products; }, [&](int a, int s) { return plan.psi_psi[s * basis + a]; },
     scratch.half_joint,
     [&](int a, int b, double joint) {
-      double const margins = scratch.gradient_x[a] * tables.one[b] + tables.one[a] * scratch.gradient_y[b];
-      drsmi_dmoments[a * basis + b] = b < tables.row_length(a) ? margins - (1 - tables.beta) * joint : 0;
+      double const margins = scratch.gradient_x[a] * plan.one[b] + plan.one[a] * scratch.gradient_y[b];
+      drsmi_dmoments[a * basis + b] = b < plan.row_length(a) ? margins - (1 - plan.beta) * joint : 0;
     });
-  team.sync();
 }
 
 /// The whole solve of one image.
 ///
 /// @param team            The threads that solve the image.
-/// @param tables          Of the plan, in memory that the team can read.
+/// @param plan            In memory that the team can read.
 /// @param moments         [B, B] means of b_a(x) b_b(y).
 /// @param scratch         Memory of the team; afterwards holds h and alpha of the compressed system.
 /// @param drsmi_dmoments  [B, B] out.
 /// @return rSMI; NaN, and NaN in all outputs, if A could not be factorised.
 template <class Team>
-SCC_HOST_DEVICE double solve(Team const& team, Tables const& tables, double const* moments, SolveScratch const& scratch,
+SCC_HOST_DEVICE double solve(Team const& team, PlanView const& plan, double const* moments, SolveScratch const& scratch,
                              double* drsmi_dmoments) {
-  assemble_system(team, tables, moments, scratch);
-  double const rsmi = fit_density_ratio(team, tables, scratch);
-  differentiate(team, tables, scratch, drsmi_dmoments);
+  assemble_system(team, plan, moments, scratch);
+  double const rsmi = fit_density_ratio(team, plan, scratch);
+  differentiate(team, plan, scratch, drsmi_dmoments);
   return rsmi;
 }
 

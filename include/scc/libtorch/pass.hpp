@@ -76,7 +76,8 @@ class Pass : public torch::CustomClassHolder {
 public:
   /// L = -mean rSMI, a scalar of loss_type(), and rSMI of each image, [N] double.
   struct Results {
-    at::Tensor loss, rsmi;  ///< On the device of the pass
+    at::Tensor loss;  ///< On the device of the pass
+    at::Tensor rsmi;  ///< Likewise
   };
 
   /// The loss of a batch; keeps what backward() needs.

@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -88,37 +89,32 @@ inline at::Tensor with_channels_of(at::Tensor const& other, at::Tensor const& te
   return tensor.expand(sizes);
 }
 
-/// The axis of a tensor [N, C, D, H, W] that becomes one with the next, as an ImageBatch has only C, H and W.
-class MergedAxis {
-public:
-  /// Whether axis `axis` of the tensor and the next can be stepped through as one.
-  static bool fits(at::Tensor const& tensor, std::int64_t axis) {
+/// The axis of volumes [N, C, D, H, W] that can be stepped through as one with the next in both tensors, as an
+/// ImageBatch has only C, H and W; none if there is no such axis.
+inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Tensor const& b) {
+  auto const fits = [](at::Tensor const& tensor, std::int64_t axis) {
     std::int64_t const inner = tensor.size(axis + 1);
     return tensor.size(axis) <= 1 || inner <= 1 || tensor.stride(axis) == inner * tensor.stride(axis + 1);
-  }
-
-  /// The one to merge in both tensors, [N, C, D, H, W]; 0 if there is none that fits both.
-  static std::int64_t of(at::Tensor const& a, at::Tensor const& b) {
-    for (std::int64_t const axis : {2, 3, 1}) {
-      if (fits(a, axis) && fits(b, axis)) {
-        return axis;
-      }
+  };
+  for (std::int64_t const axis : {2, 3, 1}) {
+    if (fits(a, axis) && fits(b, axis)) {
+      return axis;
     }
-    return 0;
   }
-};
+  return std::nullopt;
+}
 
 /// Views [N, C, H, W] of the memory of tensors of any of the shapes that the loss takes.
 ///
 /// The sample of an image is the set of its pixel pairs, so any split of the axes will do that is the same in all tensors.
 class ImageAxes {
 public:
-  /// @param a, b  Of the same shape; volumes must have a MergedAxis.
+  /// @param a, b  Of the same shape; volumes must have a collapsible_axis().
   /// @throws std::logic_error if they have none: hooks on saved tensors can bring them back with other strides.
   ImageAxes(at::Tensor const& a, at::Tensor const& b)
       : dimensions_(a.dim()),
-        merged_(a.dim() == 5 ? MergedAxis::of(a, b) : 0) {
-    if (dimensions_ == 5 && merged_ == 0) {
+        collapsed_(a.dim() == 5 ? collapsible_axis(a, b) : std::nullopt) {
+    if (dimensions_ == 5 && !collapsed_) {
       throw std::logic_error("scc: no two axes of the volumes can be stepped through as one");
     }
   }
@@ -131,7 +127,7 @@ public:
     for (std::int64_t axis = 0; axis < dimensions_; ++axis, ++out) {
       extents[out] = tensor.size(axis);
       strides[out] = tensor.stride(axis);
-      if (merged_ != 0 && axis == merged_) {
+      if (axis == collapsed_) {
         std::int64_t const inner = tensor.size(axis + 1);
         extents[out] *= inner;
         strides[out] = inner == 1 ? strides[out] : tensor.stride(axis + 1);
@@ -158,7 +154,7 @@ public:
 
 private:
   std::int64_t dimensions_;
-  std::int64_t merged_;
+  std::optional<std::int64_t> collapsed_;
 };
 
 /// Calls body(T()) for the element type T of a tensor of pixels.

@@ -2,34 +2,37 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What the forward kernels have in common: each block leaves its share of the moments of an image; the last one to do so
-/// collects them and solves the image; the last one to solve an image adds up the loss. No block waits for another.
+/// What the forward kernels have in common: each block leaves its partial sums of the moments of an image; the last
+/// one to do so collects them and solves the image; the last one to solve an image adds up the loss. No block waits
+/// for another.
 
 #pragma once
 
 #include <cstdint>
+#include <cub/block/block_reduce.cuh>
 #include <cuda_runtime.h>
+#include <scc/diagnostics.hpp>
 #include <scc/estimator/domain_map.hpp>
-#include <scc/estimator/tables.hpp>
+#include <scc/plan/plan_view.hpp>
 
-#include "../cut.hpp"
 #include "../pixel_view.hpp"
+#include "../tile_partition.hpp"
 #include "../workspace.hpp"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "solve.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Argument of the forward kernels. blockIdx.x is the block of the cut, blockIdx.y the part of the moments it works on.
+/// Argument of the forward kernels. blockIdx.x is the block of the partition, blockIdx.y the part of the moments it
+/// works on.
 template <class Real>
 struct ForwardArguments {
-  Tables tables;
+  PlanView plan;
   PixelView x, y;
-  PixelOrder order;
+  CollapsedShape shape;
   DomainMap<Real> x_domain, y_domain;
-  Cut cut;
+  TilePartition partition;
   int parts;         ///< Parts of the moments: tiles of the triangle, or bands of the histogram
   int rows_of_part;  ///< histogram: rows of bins that one band has at most
   double unit;       ///< histogram: what a weight of 1 counts
@@ -37,117 +40,114 @@ struct ForwardArguments {
   WorkspaceView workspace;
 };
 
-/// Counts of the odd pixels that a block has seen, in shared memory: they are rare, and registers are short. Integers, so
-/// that the order of the additions means nothing.
-struct PixelCounts {
-  unsigned long long x_outside, x_nan, y_outside, y_nan;
+/// What a thread counts in its share of an image. In shared memory, because registers are short and such pixels are
+/// rare; each thread has its own, so that it counts without atomics. make_tile_partition() sees to it that 32 bits are
+/// enough.
+struct alignas(16) PixelCounts {
+  unsigned x_outside, x_nan, y_outside, y_nan;
 
-  /// Counts the first `count` pixels of two groups.
+  /// Counts the out-of-domain and NaN pixels among the first `count` of two groups.
   template <class Real>
   __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, int count) {
-    typename MappedPixel<Real>::Flag odd = 0;
+    typename NormalizedPixel<Real>::Flag any = 0;
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      odd |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
+      any |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
     }
-    if (odd == 0) {
+    if (any == 0 || blockIdx.y != 0) {  // the blocks of other parts see the same pixels
       return;
     }
-    add_group(x, count, x_outside, x_nan);
-    add_group(y, count, y_outside, y_nan);
-  }
-
-  /// Adds them to those of an image.
-  __device__ void add_to(ImageCounts& counts) const {
-    atomicAdd(&counts.x_outside, x_outside);
-    atomicAdd(&counts.x_nan, x_nan);
-    atomicAdd(&counts.y_outside, y_outside);
-    atomicAdd(&counts.y_nan, y_nan);
-  }
-
-private:
-  template <class Real>
-  __device__ static void add_group(PixelGroup<Real> const& group, int count, unsigned long long& outside,
-                                   unsigned long long& nan) {
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      if (k < count && group.pixels[k].outside != 0) {
-        atomicAdd(&outside, 1ull);
-      }
-      if (k < count && group.pixels[k].nan != 0) {
-        atomicAdd(&nan, 1ull);
+      if (k < count) {
+        // Compared, not added up: a flag that stays a predicate costs no instruction where there is no such pixel.
+        x_outside += x.pixels[k].outside != 0 ? 1 : 0;
+        x_nan += x.pixels[k].nan != 0 ? 1 : 0;
+        y_outside += y.pixels[k].outside != 0 ? 1 : 0;
+        y_nan += y.pixels[k].nan != 0 ? 1 : 0;
       }
     }
   }
+
+  /// Whether there was such a pixel.
+  __device__ bool any() const { return (x_outside | x_nan | y_outside | y_nan) != 0; }
 };
 
-/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What the blocks that
-/// arrived before have written is then there for this block to read, from the second-level cache.
+/// Adds the counts of all threads of a block to those of an image.
+template <int Threads>
+__device__ inline void add_counts(PixelCounts const& counts, ImageCounts& image_counts) {
+  using Reduce = cub::BlockReduce<Diagnostics, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+  __shared__ typename Reduce::TempStorage storage;
+  if (!__syncthreads_or(counts.any())) {
+    return;
+  }
+  Diagnostics const sum = Reduce(storage).Reduce(
+    Diagnostics{counts.x_outside, counts.x_nan, counts.y_outside, counts.y_nan},
+    [](Diagnostics const& a, Diagnostics const& b) {
+      return Diagnostics{a.x_outside + b.x_outside, a.x_nan + b.x_nan, a.y_outside + b.y_outside, a.y_nan + b.y_nan};
+    });
+  if (thread_index() == 0) {
+    atomicAdd(&image_counts.x_outside, static_cast<unsigned long long>(sum.x_outside));
+    atomicAdd(&image_counts.x_nan, static_cast<unsigned long long>(sum.x_nan));
+    atomicAdd(&image_counts.y_outside, static_cast<unsigned long long>(sum.y_outside));
+    atomicAdd(&image_counts.y_nan, static_cast<unsigned long long>(sum.y_nan));
+  }
+}
+
+/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What the blocks
+/// that arrived before have written is then there for this block to read, from the second-level cache.
 __device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t expected) {
-  SCC_SHARED(is_last, bool);
-  __syncthreads();
+  bool is_last = false;
+  __syncthreads();  // the whole block has written before thread 0 says so
   if (thread_index() == 0) {
     __threadfence();
     is_last = atomicAdd(counter, 1ull) + 1 == static_cast<unsigned long long>(expected);
     __threadfence();
   }
-  __syncthreads();
-  bool const result = is_last;
-  __syncthreads();  // all have read it before the next call writes it
-  return result;
+  return __syncthreads_or(is_last) != 0;
 }
 
-/// -mean of rSMI over the images, by one block, in an order that depends on the number of images alone.
-template <class Real>
+/// -mean of rSMI over the images, by one block, in an order that depends on the number of images and threads alone.
+template <int Threads, class Real>
 __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
-  double* const sums = dynamic_shared<double>();
+  using Reduce = cub::BlockReduce<double, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+  __shared__ typename Reduce::TempStorage storage;
   double sum = 0;
-  for (std::int64_t image = thread_index(); image < arguments.cut.images; image += thread_count()) {
+  for (std::int64_t image = thread_index(); image < arguments.partition.images; image += Threads) {
     sum += __ldcg(arguments.workspace.rsmi + image);
   }
-  sums[thread_index()] = sum;
-  __syncthreads();
+  double const total = Reduce(storage).Sum(sum);
   if (thread_index() == 0) {
-    double total = 0;
-    for (int k = 0; k < thread_count() && k < arguments.cut.images; ++k) {
-      total += sums[k];
-    }
-    double const loss = -total / static_cast<double>(arguments.cut.images);
+    double const loss = -total / static_cast<double>(arguments.partition.images);
     *arguments.workspace.loss = loss;
     *arguments.workspace.loss_float = static_cast<float>(loss);
   }
-  __syncthreads();
 }
 
 /// The forward pass of a block. Moments::add leaves the block's share of one image; Moments::collect makes the image's
 /// moments [B, B] of all shares.
 template <class Moments, class Real>
 __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
+  __shared__ PixelCounts block_counts[Moments::threads];
   WorkspaceView const& workspace = arguments.workspace;
-  arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
-    std::int64_t const image = segment.image;
+  arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
+    std::int64_t const image = range.image;
     ImageCounts& counts = workspace.counts[image];
-    SCC_SHARED(odd_pixels, PixelCounts);
-    if (thread_index() == 0) {
-      odd_pixels = {};
-    }
-    __syncthreads();
-    Moments::add(arguments, segment, odd_pixels);
-    __syncthreads();
-    if (thread_index() == 0 && blockIdx.y == 0) {  // the blocks of other parts have seen the same pixels
-      odd_pixels.add_to(counts);
-    }
-    if (!is_last_arrival(&counts.finished_blocks, arguments.cut.sharers(image) * arguments.parts)) {
+    PixelCounts& thread_counts = block_counts[thread_index()];
+    thread_counts = {};
+    Moments::add(arguments, range, thread_counts);
+    add_counts<Moments::threads>(thread_counts, counts);
+    if (!is_last_arrival(&counts.finished_blocks, arguments.partition.contributing_blocks(image) * arguments.parts)) {
       return;
     }
-    auto const moment_count = static_cast<std::int64_t>(arguments.tables.basis_size) * arguments.tables.basis_size;
+    auto const moment_count = static_cast<std::int64_t>(arguments.plan.basis_size) * arguments.plan.basis_size;
     double* const moments = workspace.moments + image * moment_count;
     Moments::collect(arguments, image, moments);
     __syncthreads();
     bool const has_nan = __ldcg(&counts.x_nan) + __ldcg(&counts.y_nan) > 0;
-    solve_image(arguments.tables, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
-    if (is_last_arrival(workspace.finished_images, arguments.cut.images)) {
-      store_loss(arguments);
+    solve_image(arguments.plan, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
+    if (is_last_arrival(workspace.finished_images, arguments.partition.images)) {
+      store_loss<Moments::threads>(arguments);
     }
   });
 }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Second pass: the gradient of each pixel from the coefficients of its image (scc/estimator/gradient_coefficients.hpp).
+/// Second pass: the gradient of each pixel from the coefficients of its image
+/// (scc/estimator/gradient_coefficients.hpp).
 
 #pragma once
 
@@ -10,16 +11,16 @@
 #include <cstdint>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
+#include <scc/estimator/chebyshev.hpp>
 #include <scc/estimator/domain_map.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 #include <scc/gradient_mode.hpp>
 
-#include "../cut.hpp"
 #include "../pixel_view.hpp"
+#include "../tile_partition.hpp"
 #include "../tuning.hpp"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -27,10 +28,10 @@ namespace scc::gpu {
 /// Argument of the gradient kernels.
 template <class Real>
 struct GradientArguments {
-  PixelView other, varied, gradient;
-  PixelOrder order;
-  DomainMap<Real> other_domain, varied_domain;
-  Cut cut;
+  PixelView fixed, differentiated, gradient;
+  CollapsedShape shape;
+  DomainMap<Real> fixed_domain, differentiated_domain;
+  TilePartition partition;
   int basis_size;  ///< B
   Side side;
   bool accumulate;
@@ -46,31 +47,32 @@ template <class Gradient, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
   double const factor =
     arguments.factor * (arguments.grad_loss == nullptr ? 1.0 : static_cast<double>(__ldg(arguments.grad_loss)));
-  arguments.cut.for_each_segment(blockIdx.x, [&](Segment const& segment) {
+  arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
     std::int64_t const moment_count = static_cast<std::int64_t>(arguments.basis_size) * arguments.basis_size;
-    double const* const coefficients = arguments.drsmi_dmoments + segment.image * moment_count;
+    double const* const coefficients = arguments.drsmi_dmoments + range.image * moment_count;
     __syncthreads();  // nobody reads the coefficients of the image before any more
     Gradient const gradient(arguments, coefficients, factor);
     __syncthreads();
-    for (PairedGroups<Real> groups(arguments, arguments.other, arguments.varied, segment); !groups.is_done();
+    for (PairedGroups<Real> groups(arguments, arguments.fixed, arguments.differentiated, range); !groups.is_done();
          groups.advance()) {
-      auto const other = map_group(arguments.other.type, arguments.other_domain, groups.first());
-      auto const varied = map_group(arguments.varied.type, arguments.varied_domain, groups.second());
+      auto const fixed = normalize_group(arguments.fixed.type, arguments.fixed_domain, groups.first());
+      auto const differentiated =
+        normalize_group(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
       groups.load_next();
       Real values[group_size];
-      gradient.evaluate(other, varied, values);
+      gradient.evaluate(fixed, differentiated, values);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        values[k] = varied.pixels[k].outside != 0 ? Real(0) : values[k];
+        values[k] = differentiated.pixels[k].outside != 0 ? Real(0) : values[k];
       }
-      store_group(arguments.gradient, arguments.order, segment.image, groups.start(), groups.count(), values,
+      store_group(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
                   arguments.accumulate);
     }
   });
 }
 
-/// Chebyshev basis: sum over b >= 1 of U_{b-1}(varied) sum_a b G_ab T_a(other), as T_b' = b U_{b-1}. The coefficients
-/// b G_ab are in shared memory as rows b = 1, 2, ... of a = 0, 1, ...
+/// Chebyshev basis: sum over b >= 1 of U_{b-1}(differentiated) sum_a b G_ab T_a(fixed), as T_b' = b U_{b-1}. The
+/// coefficients b G_ab are in shared memory as rows b = 1, 2, ... of a = 0, 1, ...
 template <class Real>
 __device__ inline Real* stage_coefficients(GradientArguments<Real> const& arguments, double const* drsmi_dmoments,
                                            double factor, int rows, int columns) {
@@ -85,7 +87,7 @@ __device__ inline Real* stage_coefficients(GradientArguments<Real> const& argume
   return staged;
 }
 
-/// Degree at most `Degree`: all T_a(other) of a group are in registers.
+/// Degree at most `Degree`: all T_a(fixed) of a group are in registers.
 template <int Degree>
 class TriangleGradient {
 public:
@@ -96,17 +98,17 @@ public:
       : coefficients_(
           reinterpret_cast<float4 const*>(stage_coefficients(arguments, drsmi_dmoments, factor, Degree, columns))) {}
 
-  __device__ void evaluate(PixelGroup<float> const& other, PixelGroup<float> const& varied,
+  __device__ void evaluate(PixelGroup<float> const& fixed, PixelGroup<float> const& differentiated,
                            float (&gradient)[group_size]) const {
     float t[Degree][group_size], u_previous[group_size], u[group_size];
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      float const two_t = 2 * other.pixels[k].t;
+      float const two_t = 2 * fixed.pixels[k].t;
       t[0][k] = 1;
-      t[1][k] = other.pixels[k].t;
+      t[1][k] = fixed.pixels[k].t;
       SCC_UNROLL
       for (int a = 2; a < Degree; ++a) {
-        t[a][k] = multiply_add(two_t, t[a - 1][k], -t[a - 2][k]);
+        t[a][k] = fma(two_t, t[a - 1][k], -t[a - 2][k]);
       }
       u_previous[k] = 0;
       u[k] = 1;
@@ -128,15 +130,15 @@ public:
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
             if (a <= Degree - b) {
-              inner[k] = multiply_add(parts[i], t[a][k], inner[k]);
+              inner[k] = fma(parts[i], t[a][k], inner[k]);
             }
           }
         }
       }
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
-        float const following = multiply_add(2 * varied.pixels[k].t, u[k], -u_previous[k]);
+        gradient[k] = fma(u[k], inner[k], gradient[k]);
+        float const following = fma(2 * differentiated.pixels[k].t, u[k], -u_previous[k]);
         u_previous[k] = u[k];
         u[k] = following;
       }
@@ -147,7 +149,7 @@ private:
   float4 const* coefficients_;  // [Degree, columns / 4]
 };
 
-/// Any degree: T_a(other) of tile_size a at a time, and U_b(varied) anew for each of these tiles.
+/// Any degree: T_a(fixed) of tile_size a at a time, and U_b(differentiated) anew for each of these tiles.
 template <class Real>
 class TileGradient {
 public:
@@ -161,12 +163,12 @@ public:
       : degree_(arguments.basis_size - 1),
         coefficients_(stage_coefficients(arguments, drsmi_dmoments, factor, degree_, columns(degree_))) {}
 
-  __device__ void evaluate(PixelGroup<Real> const& other, PixelGroup<Real> const& varied,
+  __device__ void evaluate(PixelGroup<Real> const& fixed, PixelGroup<Real> const& differentiated,
                            Real (&gradient)[group_size]) const {
     Real t_previous[group_size], t_current[group_size];
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      t_previous[k] = other.pixels[k].t;  // T_{-1} = T_1
+      t_previous[k] = fixed.pixels[k].t;  // T_{-1} = T_1
       t_current[k] = 1;
       gradient[k] = 0;
     }
@@ -177,7 +179,7 @@ public:
         SCC_UNROLL
         for (int a = 0; a < tile_size; ++a) {
           t[a][k] = t_current[k];
-          advance(other.pixels[k].t, t_previous[k], t_current[k]);
+          chebyshev::advance(2 * fixed.pixels[k].t, t_previous[k], t_current[k]);
         }
         u_previous[k] = 0;
         u[k] = 1;
@@ -189,13 +191,13 @@ public:
         for (int a = 0; a < tile_size; ++a) {
           SCC_UNROLL
           for (int k = 0; k < group_size; ++k) {
-            inner[k] = multiply_add(row[a], t[a][k], inner[k]);
+            inner[k] = fma(row[a], t[a][k], inner[k]);
           }
         }
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
-          gradient[k] = multiply_add(u[k], inner[k], gradient[k]);
-          advance(varied.pixels[k].t, u_previous[k], u[k]);
+          gradient[k] = fma(u[k], inner[k], gradient[k]);
+          chebyshev::advance(2 * differentiated.pixels[k].t, u_previous[k], u[k]);
         }
       }
     }
@@ -206,47 +208,47 @@ private:
   Real const* coefficients_;  // [degree, columns]
 };
 
-/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches, by the differences of their coefficients along the
-/// varied axis.
+/// Histogram basis: the sum over the 4 x 4 bins that a pixel touches, by the differences of their coefficients along
+/// the differentiated axis.
 template <class Real>
 class HistogramGradient {
 public:
   __device__ HistogramGradient(GradientArguments<Real> const& arguments, double const* drsmi_dmoments, double factor)
-      : intervals_(arguments.basis_size - spline_histogram::extra_bins),
-        other_step_(arguments.side == Side::y ? arguments.basis_size : 1),
-        varied_step_(arguments.side == Side::y ? 1 : arguments.basis_size),
+      : intervals_(arguments.basis_size - spline::extra_bins),
+        fixed_step_(arguments.side == Side::y ? arguments.basis_size : 1),
+        differentiated_step_(arguments.side == Side::y ? 1 : arguments.basis_size),
         factor_(static_cast<Real>(factor * 0.5 * intervals_)),
         drsmi_dmoments_(drsmi_dmoments),
         staged_(arguments.stages_coefficients ? dynamic_shared<Real>() : nullptr) {
     if (staged_ != nullptr) {
-      // The last bin of the varied axis has no difference; those of the bins before it end here.
-      int const count = arguments.basis_size * arguments.basis_size - varied_step_;
+      // The last bin of the differentiated axis has no difference; those of the bins before it end here.
+      int const count = arguments.basis_size * arguments.basis_size - differentiated_step_;
       for (int k = thread_index(); k < count; k += thread_count()) {
         staged_[k] = difference(k);
       }
     }
   }
 
-  __device__ void evaluate(PixelGroup<Real> const& other, PixelGroup<Real> const& varied,
+  __device__ void evaluate(PixelGroup<Real> const& fixed, PixelGroup<Real> const& differentiated,
                            Real (&gradient)[group_size]) const {
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      auto const at_other = spline_histogram::locate(other.pixels[k].t, intervals_);
-      auto const at_varied = spline_histogram::locate(varied.pixels[k].t, intervals_);
+      auto const at_fixed = spline::locate(fixed.pixels[k].t, intervals_);
+      auto const at_differentiated = spline::locate(differentiated.pixels[k].t, intervals_);
       Real w[4], q[3];
-      spline_histogram::weights(at_other.fraction, w);
-      spline_histogram::difference_weights(at_varied.fraction, q);
-      int const corner = at_other.first * other_step_ + at_varied.first * varied_step_;
+      spline::weights(at_fixed.fraction, w);
+      spline::difference_weights(at_differentiated.fraction, q);
+      int const corner = at_fixed.first * fixed_step_ + at_differentiated.first * differentiated_step_;
       Real sum = 0;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
         Real inner = 0;
         SCC_UNROLL
         for (int j = 0; j < 3; ++j) {
-          int const at = corner + i * other_step_ + j * varied_step_;
-          inner = multiply_add(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
+          int const at = corner + i * fixed_step_ + j * differentiated_step_;
+          inner = fma(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
         }
-        sum = multiply_add(w[i], inner, sum);
+        sum = fma(w[i], inner, sum);
       }
       gradient[k] = factor_ * sum;
     }
@@ -254,10 +256,10 @@ public:
 
 private:
   __device__ Real difference(int at) const {
-    return static_cast<Real>(__ldg(drsmi_dmoments_ + at + varied_step_) - __ldg(drsmi_dmoments_ + at));
+    return static_cast<Real>(__ldg(drsmi_dmoments_ + at + differentiated_step_) - __ldg(drsmi_dmoments_ + at));
   }
 
-  int intervals_, other_step_, varied_step_;
+  int intervals_, fixed_step_, differentiated_step_;
   Real factor_;
   double const* drsmi_dmoments_;
   Real* staged_;  // [B, B] or null
@@ -270,7 +272,9 @@ static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_m
 }
 
 template <class Real>
-static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4 ? gradient_blocks_per_multiprocessor : 2)
+static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4
+                                                             ? gradient_blocks_per_multiprocessor
+                                                             : double_gradient_blocks_per_multiprocessor)
   gradient_tile(__grid_constant__ GradientArguments<Real> const arguments) {
   backward_pass<TileGradient<Real>>(arguments);
 }

@@ -2,20 +2,19 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins. Bins are
-/// integers, so that their sums do not depend on the order of the pixels.
+/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins.
+/// Bins are integers, so that their sums do not depend on the order of the pixels.
 
 #pragma once
 
 #include <cstdint>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
-#include <scc/estimator/spline_histogram.hpp>
+#include <scc/estimator/spline.hpp>
 
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
@@ -23,9 +22,11 @@ namespace scc::gpu {
 /// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
 template <class Real>
 struct HistogramMoments {
-  static __device__ void add(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts) {
-    int const size = arguments.tables.basis_size;
-    int const intervals = size - spline_histogram::extra_bins;
+  static constexpr int threads = histogram_threads;
+
+  static __device__ void add(ForwardArguments<Real> const& arguments, TileRange const& range, PixelCounts& counts) {
+    int const size = arguments.plan.basis_size;
+    int const intervals = size - spline::extra_bins;
     int const first_row = static_cast<int>(blockIdx.y) * arguments.rows_of_part;
     int const rows = size - first_row < arguments.rows_of_part ? size - first_row : arguments.rows_of_part;
     // Halves of 64-bit sums: a multiprocessor adds 32-bit numbers at once, 64-bit ones by trial and error.
@@ -37,10 +38,10 @@ struct HistogramMoments {
     __syncthreads();
 
     auto const unit = static_cast<Real>(arguments.unit);
-    for (PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment); !groups.is_done(); groups.advance()) {
+    for (PairedGroups<Real> groups(arguments, arguments.x, arguments.y, range); !groups.is_done(); groups.advance()) {
       int const count = groups.count();
-      auto const x = map_group(arguments.x.type, arguments.x_domain, groups.first());
-      auto const y = map_group(arguments.y.type, arguments.y_domain, groups.second());
+      auto const x = normalize_group(arguments.x.type, arguments.x_domain, groups.first());
+      auto const y = normalize_group(arguments.y.type, arguments.y_domain, groups.second());
       groups.load_next();
       counts.add(x, y, count);
       SCC_UNROLL
@@ -48,11 +49,11 @@ struct HistogramMoments {
         if (k >= count) {
           continue;
         }
-        auto const at_x = spline_histogram::locate(x.pixels[k].t, intervals);
-        auto const at_y = spline_histogram::locate(y.pixels[k].t, intervals);
+        auto const at_x = spline::locate(x.pixels[k].t, intervals);
+        auto const at_y = spline::locate(y.pixels[k].t, intervals);
         Real weights_x[4], weights_y[4];
-        spline_histogram::weights(at_x.fraction, weights_x);
-        spline_histogram::weights(at_y.fraction, weights_y);
+        spline::weights(at_x.fraction, weights_x);
+        spline::weights(at_y.fraction, weights_y);
         SCC_UNROLL
         for (int i = 0; i < 4; ++i) {
           int const row = at_x.first + i - first_row;
@@ -69,7 +70,7 @@ struct HistogramMoments {
     }
     __syncthreads();
     unsigned long long* const bins =
-      arguments.workspace.bins + segment.image * size * size + static_cast<std::int64_t>(first_row) * size;
+      arguments.workspace.bins + range.image * size * size + static_cast<std::int64_t>(first_row) * size;
     for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {
       unsigned long long const sum = static_cast<unsigned long long>(high[bin]) << 32 | low[bin];
       if (sum > 0) {
@@ -79,8 +80,8 @@ struct HistogramMoments {
   }
 
   static __device__ void collect(ForwardArguments<Real> const& arguments, std::int64_t image, double* moments) {
-    std::int64_t const size = arguments.tables.basis_size;
-    double const total = arguments.unit * static_cast<double>(arguments.cut.pixels);
+    std::int64_t const size = arguments.plan.basis_size;
+    double const total = arguments.unit * static_cast<double>(arguments.partition.pixels);
     for (std::int64_t bin = thread_index(); bin < size * size; bin += thread_count()) {
       // Each in the place of its bin, which nobody needs any more.
       moments[bin] = static_cast<double>(__ldcg(arguments.workspace.bins + image * size * size + bin)) / total;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while its
-/// pixels go by: the whole triangle where that fits, else one tile of it.
+/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while
+/// its pixels go by: the whole triangle where that fits, else one tile of it.
 
 #pragma once
 
@@ -16,18 +16,17 @@
 #include "../tuning.hpp"
 #include "forward.cuh"
 #include "pixels.cuh"
-#include "shared_memory.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Sums of a block over a segment: in Real over the few pixels of a thread and over the lanes of its warp, then in double
-/// over time and over the warps; all in a fixed order. Leaves them at `out` [Terms].
+/// Sums of a block over a range of tiles: in Real over the few pixels of a thread and over the lanes of its warp, then
+/// in double over time and over the warps; all in a fixed order. Leaves them at `out` [Terms].
 ///
 /// @param add_pixel  add_pixel(sums, x, y, weight): adds weight (1 or 0) times the products of a pixel pair to sums [Terms].
 template <int Terms, class Real, class AddPixel>
-__device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts,
-                                   double* out, AddPixel const& add_pixel) {
+__device__ inline void sum_range(ForwardArguments<Real> const& arguments, TileRange const& range, PixelCounts& counts,
+                                 double* out, AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
   constexpr int groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
   double* const warp_sums = dynamic_shared<double>();  // [warps, Terms]
@@ -36,7 +35,7 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
   for (int k = 0; k < terms_of_lane; ++k) {
     lane_sums[k] = 0;
   }
-  PairedGroups<Real> groups(arguments, arguments.x, arguments.y, segment);
+  PairedGroups<Real> groups(arguments, arguments.x, arguments.y, range);
   while (!groups.is_done()) {
     Real sums[Terms];
     SCC_UNROLL
@@ -45,8 +44,8 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
     }
     for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group, groups.advance()) {
       int const count = groups.count();
-      auto const x = map_group(arguments.x.type, arguments.x_domain, groups.first());
-      auto const y = map_group(arguments.y.type, arguments.y_domain, groups.second());
+      auto const x = normalize_group(arguments.x.type, arguments.x_domain, groups.first());
+      auto const y = normalize_group(arguments.y.type, arguments.y_domain, groups.second());
       counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
@@ -74,56 +73,59 @@ __device__ inline void sum_segment(ForwardArguments<Real> const& arguments, Segm
 
 /// Moments of an image from the sums of its blocks.
 ///
-/// @param index  index(a, b): where the sum of T_a T_b is among the `stride` sums of a slot.
+/// @param index  index(a, b): where the sum of T_a T_b is among the `stride` partial sums of a block.
 template <class Real, class Index>
 __device__ inline void collect_moments(ForwardArguments<Real> const& arguments, std::int64_t image, std::int64_t stride,
                                        double* moments, Index const& index) {
-  int const size = arguments.tables.basis_size;
-  std::int64_t const first = arguments.cut.slot(arguments.cut.first_sharer(image), image);
-  std::int64_t const last = arguments.cut.slot(arguments.cut.last_sharer(image), image);
+  int const size = arguments.plan.basis_size;
+  std::int64_t const first =
+    arguments.partition.partial_index(arguments.partition.first_contributing_block(image), image);
+  std::int64_t const last =
+    arguments.partition.partial_index(arguments.partition.last_contributing_block(image), image);
   for (int k = thread_index(); k < size * size; k += thread_count()) {
     int const a = k / size, b = k % size;
     double sum = 0;
     if (a + b < size) {
-      double const* const sums = arguments.workspace.sums + index(a, b);
-      for (std::int64_t slot = first; slot <= last; ++slot) {
-        sum += __ldcg(sums + slot * stride);
+      double const* const sums = arguments.workspace.partial_sums + index(a, b);
+      for (std::int64_t partial = first; partial <= last; ++partial) {
+        sum += __ldcg(sums + partial * stride);
       }
     }
-    moments[k] = sum / static_cast<double>(arguments.cut.pixels);
+    moments[k] = sum / static_cast<double>(arguments.partition.pixels);
   }
 }
 
 /// The whole triangle a + b <= Degree.
 template <int Degree>
 struct TriangleMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = padded_terms(Degree);
 
   static __host__ __device__ constexpr int index(int a, int b) { return a * (Degree + 1) - a * (a - 1) / 2 + b; }
 
-  static __device__ void add(ForwardArguments<float> const& arguments, Segment const& segment, PixelCounts& counts) {
-    std::int64_t const slot = arguments.cut.slot(blockIdx.x, segment.image);
-    sum_segment<terms>(arguments, segment, counts, arguments.workspace.sums + slot * terms,
-                       [](float(&sums)[terms], float x, float y, float weight) {
-                         float ty[Degree + 1];
-                         ty[0] = 1;
-                         ty[1] = y;
+  static __device__ void add(ForwardArguments<float> const& arguments, TileRange const& range, PixelCounts& counts) {
+    std::int64_t const partial = arguments.partition.partial_index(blockIdx.x, range.image);
+    sum_range<terms>(arguments, range, counts, arguments.workspace.partial_sums + partial * terms,
+                     [](float(&sums)[terms], float x, float y, float weight) {
+                       float ty[Degree + 1];
+                       ty[0] = 1;
+                       ty[1] = y;
+                       SCC_UNROLL
+                       for (int b = 2; b <= Degree; ++b) {
+                         ty[b] = fma(2 * y, ty[b - 1], -ty[b - 2]);
+                       }
+                       float previous = weight * x, current = weight;  // T_{-1} = T_1
+                       SCC_UNROLL
+                       for (int a = 0; a <= Degree; ++a) {
                          SCC_UNROLL
-                         for (int b = 2; b <= Degree; ++b) {
-                           ty[b] = multiply_add(2 * y, ty[b - 1], -ty[b - 2]);
+                         for (int b = 0; b <= Degree - a; ++b) {
+                           sums[index(a, b)] = fma(current, ty[b], sums[index(a, b)]);
                          }
-                         float previous = weight * x, current = weight;  // T_{-1} = T_1
-                         SCC_UNROLL
-                         for (int a = 0; a <= Degree; ++a) {
-                           SCC_UNROLL
-                           for (int b = 0; b <= Degree - a; ++b) {
-                             sums[index(a, b)] = multiply_add(current, ty[b], sums[index(a, b)]);
-                           }
-                           float const following = multiply_add(2 * x, current, -previous);
-                           previous = current;
-                           current = following;
-                         }
-                       });
+                         float const following = fma(2 * x, current, -previous);
+                         previous = current;
+                         current = following;
+                       }
+                     });
   }
 
   static __device__ void collect(ForwardArguments<float> const& arguments, std::int64_t image, double* moments) {
@@ -134,6 +136,7 @@ struct TriangleMoments {
 /// One tile of the triangle, number blockIdx.y, of a degree that is known at run time only.
 template <class Real>
 struct TileMoments {
+  static constexpr int threads = moments_threads;
   static constexpr int terms = tile_size * tile_size;
 
   /// Rows of tiles have fewer tiles from one to the next; the number of those before row `row`.
@@ -145,45 +148,45 @@ struct TileMoments {
     return count;
   }
 
-  static __device__ void add(ForwardArguments<Real> const& arguments, Segment const& segment, PixelCounts& counts) {
-    int const degree = arguments.tables.basis_size - 1;
+  static __device__ void add(ForwardArguments<Real> const& arguments, TileRange const& range, PixelCounts& counts) {
+    int const degree = arguments.plan.degree();
     int row = 0;
     while (tiles_before(degree, row + 1) <= static_cast<int>(blockIdx.y)) {
       ++row;
     }
     int const first_a = row * tile_size;
     int const first_b = (static_cast<int>(blockIdx.y) - tiles_before(degree, row)) * tile_size;
-    std::int64_t const slot = arguments.cut.slot(blockIdx.x, segment.image);
-    double* const out = arguments.workspace.sums + (slot * arguments.parts + blockIdx.y) * terms;
-    sum_segment<terms>(arguments, segment, counts, out,
-                       [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
-                         Real ty[tile_size];
-                         Real y_previous = y, y_current = 1;  // T_{-1} = T_1
-                         for (int b = 0; b < first_b; ++b) {
-                           advance(y, y_previous, y_current);
-                         }
+    std::int64_t const partial = arguments.partition.partial_index(blockIdx.x, range.image);
+    double* const out = arguments.workspace.partial_sums + (partial * arguments.parts + blockIdx.y) * terms;
+    sum_range<terms>(arguments, range, counts, out,
+                     [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
+                       Real ty[tile_size];
+                       Real y_previous = y, y_current = 1;  // T_{-1} = T_1
+                       for (int b = 0; b < first_b; ++b) {
+                         chebyshev::advance(2 * y, y_previous, y_current);
+                       }
+                       SCC_UNROLL
+                       for (int b = 0; b < tile_size; ++b) {
+                         ty[b] = y_current;
+                         chebyshev::advance(2 * y, y_previous, y_current);
+                       }
+                       Real previous = weight * x, current = weight;
+                       for (int a = 0; a < first_a; ++a) {
+                         chebyshev::advance(2 * x, previous, current);
+                       }
+                       SCC_UNROLL
+                       for (int a = 0; a < tile_size; ++a) {
                          SCC_UNROLL
                          for (int b = 0; b < tile_size; ++b) {
-                           ty[b] = y_current;
-                           advance(y, y_previous, y_current);
+                           sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
                          }
-                         Real previous = weight * x, current = weight;
-                         for (int a = 0; a < first_a; ++a) {
-                           advance(x, previous, current);
-                         }
-                         SCC_UNROLL
-                         for (int a = 0; a < tile_size; ++a) {
-                           SCC_UNROLL
-                           for (int b = 0; b < tile_size; ++b) {
-                             sums[a * tile_size + b] = multiply_add(current, ty[b], sums[a * tile_size + b]);
-                           }
-                           advance(x, previous, current);
-                         }
-                       });
+                         chebyshev::advance(2 * x, previous, current);
+                       }
+                     });
   }
 
   static __device__ void collect(ForwardArguments<Real> const& arguments, std::int64_t image, double* moments) {
-    int const degree = arguments.tables.basis_size - 1;
+    int const degree = arguments.plan.degree();
     collect_moments(arguments, image, std::int64_t{arguments.parts} * terms, moments, [degree](int a, int b) {
       int const tile = tiles_before(degree, a / tile_size) + b / tile_size;
       return tile * terms + a % tile_size * tile_size + b % tile_size;

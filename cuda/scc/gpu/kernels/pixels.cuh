@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value that
-/// all threads share, so that one kernel serves all types; a branch on it costs little beside a group's arithmetic.
+/// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value
+/// that all threads share, so that one kernel serves all types; a branch on it costs little beside a group's
+/// arithmetic.
 
 #pragma once
 
@@ -30,7 +31,7 @@ struct RawGroup {
 /// A group of pixels as the bases see it.
 template <class Real>
 struct PixelGroup {
-  MappedPixel<Real> pixels[group_size];
+  NormalizedPixel<Real> pixels[group_size];
 };
 
 /// a / b for a in [0, 2^52), b > 0, given 1 / b.
@@ -41,13 +42,13 @@ __device__ inline std::int64_t divide(std::int64_t a, std::int64_t b, double inv
 }
 
 /// Walks along the pixels of an image in their order.
-class PixelWalk {
+class StridedIterator {
 public:
   /// Starts at pixel number `first`.
-  __device__ PixelWalk(PixelOrder const& order, PixelView const& view, std::int64_t first) {
-    std::int64_t const middle = order.extent[1], inner = order.extent[2];
-    std::int64_t const row = divide(first, inner, order.inverse[2]);
-    std::int64_t const outer_index = divide(row, middle, order.inverse[1]);
+  __device__ StridedIterator(CollapsedShape const& shape, PixelView const& view, std::int64_t first) {
+    std::int64_t const middle = shape.extent[1], inner = shape.extent[2];
+    std::int64_t const row = divide(first, inner, shape.inverse[2]);
+    std::int64_t const outer_index = divide(row, middle, shape.inverse[1]);
     middle_index_ = row - outer_index * middle;
     inner_index_ = first - row * inner;
     offset_ = outer_index * view.stride[0] + middle_index_ * view.stride[1] + inner_index_ * view.stride[2];
@@ -56,14 +57,14 @@ public:
   /// Elements from the first pixel of the image to the current one.
   __device__ std::int64_t offset() const { return offset_; }
 
-  __device__ void advance(PixelOrder const& order, PixelView const& view) {
+  __device__ void advance(CollapsedShape const& shape, PixelView const& view) {
     offset_ += view.stride[2];
-    if (++inner_index_ == order.extent[2]) {
+    if (++inner_index_ == shape.extent[2]) {
       inner_index_ = 0;
-      offset_ += view.stride[1] - order.extent[2] * view.stride[2];
-      if (++middle_index_ == order.extent[1]) {
+      offset_ += view.stride[1] - shape.extent[2] * view.stride[2];
+      if (++middle_index_ == shape.extent[1]) {
         middle_index_ = 0;
-        offset_ += view.stride[0] - order.extent[1] * view.stride[1];
+        offset_ += view.stride[0] - shape.extent[1] * view.stride[1];
       }
     }
   }
@@ -80,11 +81,11 @@ __device__ inline T* image_data(PixelView const& view, std::int64_t image) {
 
 /// Reads the pixels number first + k, k < count, of an image. Bits of the others are 0.
 template <class Real>
-__device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
+__device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShape const& shape, std::int64_t image,
                                             std::int64_t first, int count) {
   RawGroup<Real> raw{};
   int const bytes = element_bytes(view.type);
-  if (view.in_groups && count == group_size && bytes <= 4) {
+  if (view.is_vectorizable && count == group_size && bytes <= 4) {
     if (bytes == 4) {
       uint4 const words = __ldg(reinterpret_cast<uint4 const*>(image_data<unsigned const>(view, image) + first));
       raw.words[0] = words.x;
@@ -100,13 +101,13 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder co
     }
     return raw;
   }
-  PixelWalk walk(order, view, first);
+  StridedIterator iterator(shape, view, first);
   SCC_UNROLL
   for (int k = 0; k < group_size; ++k) {
     if (k >= count) {
       continue;
     }
-    std::int64_t const at = walk.offset();
+    std::int64_t const at = iterator.offset();
     if (bytes == 4) {
       raw.words[k] = __ldg(image_data<unsigned const>(view, image) + at);
     } else if (bytes == 2) {
@@ -119,15 +120,15 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, PixelOrder co
       raw.words[2 * k] = words.x;
       raw.words[2 * k + 1] = words.y;
     }
-    walk.advance(order, view);
+    iterator.advance(shape, view);
   }
   return raw;
 }
 
 /// Maps a group onto [-1, 1].
 template <class Real>
-__device__ inline PixelGroup<Real> map_group(ElementType type, DomainMap<Real> const& domain,
-                                             RawGroup<Real> const& raw) {
+__device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<Real> const& domain,
+                                                   RawGroup<Real> const& raw) {
   Real values[group_size] = {};
   auto const decode = [&](auto const& value_of) {
     SCC_UNROLL
@@ -165,7 +166,7 @@ __device__ inline PixelGroup<Real> map_group(ElementType type, DomainMap<Real> c
   PixelGroup<Real> group;
   SCC_UNROLL
   for (int k = 0; k < group_size; ++k) {
-    group.pixels[k] = domain.locate(values[k]);
+    group.pixels[k] = domain.normalize(values[k]);
   }
   return group;
 }
@@ -180,14 +181,14 @@ class PairedGroups {
 public:
   template <class Arguments>
   __device__ PairedGroups(Arguments const& arguments, PixelView const& first, PixelView const& second,
-                          Segment const& segment)
+                          TileRange const& range)
       : first_view_(first),
         second_view_(second),
-        order_(arguments.order),
-        cut_(arguments.cut),
-        image_(segment.image),
-        tile_(segment.first_tile),
-        last_tile_(segment.last_tile) {
+        shape_(arguments.shape),
+        partition_(arguments.partition),
+        image_(range.image),
+        tile_(range.first_tile),
+        last_tile_(range.last_tile) {
     load(tile_);
   }
 
@@ -211,20 +212,20 @@ public:
   }
 
 private:
-  __device__ std::int64_t start(int tile) const { return tile * cut_.tile_pixels + thread_index() * group_size; }
+  __device__ std::int64_t start(int tile) const { return tile * partition_.tile_pixels + thread_index() * group_size; }
   __device__ int count(int tile) const {
-    std::int64_t const left = cut_.pixels - start(tile);
+    std::int64_t const left = partition_.pixels - start(tile);
     return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
   }
   __device__ void load(int tile) {
-    first_ = load_group<Real>(first_view_, order_, image_, start(tile), count(tile));
-    second_ = load_group<Real>(second_view_, order_, image_, start(tile), count(tile));
+    first_ = load_group<Real>(first_view_, shape_, image_, start(tile), count(tile));
+    second_ = load_group<Real>(second_view_, shape_, image_, start(tile), count(tile));
   }
 
   PixelView const& first_view_;
   PixelView const& second_view_;
-  PixelOrder const& order_;
-  Cut const& cut_;
+  CollapsedShape const& shape_;
+  TilePartition const& partition_;
   std::int64_t image_;
   int tile_, last_tile_;
   RawGroup<Real> first_, second_;
@@ -232,9 +233,9 @@ private:
 
 /// Writes, or adds, gradients to the pixels number first + k, k < count, of an image.
 template <class Real>
-__device__ inline void store_group(PixelView const& view, PixelOrder const& order, std::int64_t image,
+__device__ inline void store_group(PixelView const& view, CollapsedShape const& shape, std::int64_t image,
                                    std::int64_t first, int count, Real const (&gradient)[group_size], bool accumulate) {
-  if (view.in_groups && count == group_size && view.type == ElementType::float32) {
+  if (view.is_vectorizable && count == group_size && view.type == ElementType::float32) {
     auto* const target = reinterpret_cast<float4*>(image_data<float>(view, image) + first);
     float4 const before = accumulate ? *target : float4{0, 0, 0, 0};
     *target = {static_cast<float>(static_cast<Real>(before.x) + gradient[0]),
@@ -243,7 +244,7 @@ __device__ inline void store_group(PixelView const& view, PixelOrder const& orde
                static_cast<float>(static_cast<Real>(before.w) + gradient[3])};
     return;
   }
-  PixelWalk walk(order, view, first);
+  StridedIterator iterator(shape, view, first);
   SCC_UNROLL
   for (int k = 0; k < group_size; ++k) {
     if (k >= count) {
@@ -251,7 +252,7 @@ __device__ inline void store_group(PixelView const& view, PixelOrder const& orde
     }
     // A double buffer keeps its digits and its range whatever the pixels are; any other is added to in Real.
     auto const store = [&](auto* data, auto const& to_real, auto const& from_real) {
-      auto& target = data[walk.offset()];
+      auto& target = data[iterator.offset()];
       target = from_real(accumulate ? to_real(target) + gradient[k] : gradient[k]);
     };
     switch (view.type) {
@@ -277,7 +278,7 @@ __device__ inline void store_group(PixelView const& view, PixelOrder const& orde
           [](Real value) { return static_cast<float>(value); });
         break;
     }
-    walk.advance(order, view);
+    iterator.advance(shape, view);
   }
 }
 

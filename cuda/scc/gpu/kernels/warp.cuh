@@ -20,33 +20,16 @@ __device__ inline int lane_index() { return thread_index() % warp_size; }
 __device__ inline int warp_index() { return thread_index() / warp_size; }
 __device__ inline int warp_count() { return thread_count() / warp_size; }
 
-/// a * b + c, rounded once.
-__device__ inline float multiply_add(float a, float b, float c) {
-#if defined(SCC_EMULATION)
-  return a * b + c;  // a processor may have to call a function for the other
-#else
-  return fmaf(a, b, c);
-#endif
-}
-__device__ inline double multiply_add(double a, double b, double c) {
-#if defined(SCC_EMULATION)
-  return a * b + c;
-#else
-  return fma(a, b, c);
-#endif
-}
-
-/// One step of the recurrence of the Chebyshev polynomials of either kind.
-template <class Real>
-__device__ inline void advance(Real t, Real& previous, Real& current) {
-  Real const following = multiply_add(2 * t, current, -previous);
-  previous = current;
-  current = following;
+/// Dynamic shared memory of the block, aligned to 16 bytes; all uses share it.
+template <class T>
+__device__ inline T* dynamic_shared() {
+  extern __shared__ __align__(16) unsigned char scc_dynamic_shared[];
+  return reinterpret_cast<T*>(scc_dynamic_shared);
 }
 
 /// Sums `Count` numbers over the lanes of a warp, and deals the sums out: afterwards the first Count / 32 elements of
-/// lane l are the sums number (Count / 32) l and following. Each step sends half of what is left, so that there are Count
-/// exchanges, not 5 Count.
+/// lane l are the sums number (Count / 32) l and following. Each step sends half of what is left, so that there are
+/// Count exchanges, not 5 Count.
 ///
 /// @tparam Step  Distance of the lanes of the first exchange; for the recursion.
 template <int Step = warp_size / 2, class Real, int Count>

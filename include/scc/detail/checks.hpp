@@ -6,14 +6,12 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 
-#include "element_type.hpp"
-#include "image_batch.hpp"
+#include "../element_type.hpp"
+#include "../image_batch.hpp"
 
 namespace scc::detail {
 
@@ -44,16 +42,6 @@ void require_distinct(ImageBatch<GX> const& dloss_dx, ImageBatch<GY> const& dlos
   bool const has_pixels = dloss_dx.images > 0 && dloss_dx.pixels() > 0;
   if (has_pixels && static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data)) {
     throw std::invalid_argument("scc: dloss_dx and dloss_dy are the same memory");
-  }
-}
-
-/// Throws std::invalid_argument unless x has the extents of the batch that filled the workspace.
-template <class X>
-void require_same_batch(std::array<std::int64_t, 4> const& held, ImageBatch<X> const& x) {
-  if (held != extents(x)) {
-    throw std::invalid_argument("scc: the workspace was filled by a batch of " +
-                                shape_text(ImageBatch<X>::contiguous(nullptr, held[0], held[1], held[2], held[3])) +
-                                " but x is " + shape_text(x));
   }
 }
 

@@ -14,30 +14,30 @@
 #include <utility>
 #include <vector>
 
+#include "../cpu/histogram.hpp"
+#include "../cpu/lanes.hpp"
+#include "../cpu/pixels.hpp"
 #include "../diagnostics.hpp"
 #include "../image_batch.hpp"
 #include "../selection.hpp"
-#include "histogram.hpp"
-#include "lanes.hpp"
-#include "pixels.hpp"
 
-namespace scc::cpu {
+namespace scc {
 
 /// The histogram moments of one image by fold. Bins are integers, so those of all folds but one are an exact difference.
 class FoldMoments {
 public:
-  /// @param folds          Valid (see validate()).
-  /// @param bins_per_axis  B
-  FoldMoments(Folds const& folds, int bins_per_axis)
+  /// @param folds       Valid (see validate()).
+  /// @param basis_size  B, number of bins per axis.
+  FoldMoments(Folds const& folds, int basis_size)
       : folds_(folds),
-        bins_per_axis_(bins_per_axis),
+        basis_size_(basis_size),
         random_(folds.seed),
         bins_(static_cast<std::size_t>(folds.count) * bin_count()),
         total_(bin_count()) {}
 
   /// Number of bins of a fold, B^2.
   std::size_t bin_count() const {
-    return static_cast<std::size_t>(bins_per_axis_) * static_cast<std::size_t>(bins_per_axis_);
+    return static_cast<std::size_t>(basis_size_) * static_cast<std::size_t>(basis_size_);
   }
 
   /// Deals out the pixels of an image, by the next numbers of the random sequence, and sums them up.
@@ -47,21 +47,21 @@ public:
   /// @param x             [images, channels, height, width] valid view, host memory
   /// @param y             [images, channels, height, width] likewise
   /// @param image         Which image, 0 <= image < images.
-  /// @return counts of odd pixels
+  /// @return counts of out-of-domain and NaN pixels
   /// @throws std::invalid_argument if the image has fewer squares than there are folds.
   template <class X, class Y>
-  Diagnostics measure(Instructions instructions, Options const& options, ImageBatch<X const> const& x,
+  Diagnostics measure(cpu::Instructions instructions, Options const& options, ImageBatch<X const> const& x,
                       ImageBatch<Y const> const& y, std::int64_t image) {
     std::int64_t const block = folds_.block, plane = x.height * x.width;
     std::int64_t const across = block == 0 ? 0 : (x.width + block - 1) / block;
     std::int64_t const squares = block == 0 ? x.pixels() : across * ((x.height + block - 1) / block);
     deal(squares, x);
 
-    std::vector<HistogramBins> bins;
-    std::vector<std::pair<PixelBlock<double>, PixelBlock<double>>> waiting(fold_count());
+    std::vector<cpu::HistogramBins> bins;
+    std::vector<std::pair<cpu::PixelBlock<double>, cpu::PixelBlock<double>>> waiting(fold_count());
     std::vector<int> lengths(fold_count(), 0);
     for (std::size_t fold = 0; fold < fold_count(); ++fold) {
-      bins.emplace_back(instructions, bins_per_axis_, x.pixels(), &bins_[fold * bin_count()]);
+      bins.emplace_back(instructions, basis_size_, x.pixels(), &bins_[fold * bin_count()]);
     }
     counts_.assign(fold_count(), 0);
     auto const flush = [&](std::size_t fold) {
@@ -69,7 +69,7 @@ public:
       counts_[fold] += lengths[fold];
       lengths[fold] = 0;
     };
-    Diagnostics const found = for_each_block<double>(
+    Diagnostics const found = cpu::for_each_block<double>(
       instructions, {options, x}, {options, y}, image, 0, x.pixels(),
       [&](auto const& x_block, auto const& y_block, std::int64_t first, int length) {
         for (int k = 0; k < length; ++k) {
@@ -78,7 +78,7 @@ public:
           std::size_t const fold = fold_of_square_[static_cast<std::size_t>(square)];
           waiting[fold].first.t[lengths[fold]] = x_block.t[k];
           waiting[fold].second.t[lengths[fold]] = y_block.t[k];
-          if (++lengths[fold] == block_size) {
+          if (++lengths[fold] == cpu::block_size) {
             flush(fold);
           }
         }
@@ -87,7 +87,7 @@ public:
       flush(fold);
     }
 
-    unit_ = HistogramBins::unit(x.pixels());
+    unit_ = cpu::HistogramBins::unit(x.pixels());
     pixels_ = x.pixels();
     for (std::size_t bin = 0; bin < bin_count(); ++bin) {
       total_[bin] = 0;
@@ -146,7 +146,7 @@ private:
   }
 
   Folds folds_;
-  int bins_per_axis_;
+  int basis_size_;
   std::mt19937_64 random_;
   std::vector<std::uint8_t> fold_of_square_;
   std::vector<std::int64_t> bins_;    // [folds, B, B]
@@ -156,4 +156,4 @@ private:
   std::int64_t pixels_ = 0;
 };
 
-}  // namespace scc::cpu
+}  // namespace scc

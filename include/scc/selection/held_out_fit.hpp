@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The criterion of cross-validation from moments: the ratio is fitted on the pixels of some folds and judged on those of
-/// another. No pixels here; for each ridge one small factorisation.
+/// The criterion of cross-validation from moments: the ratio is fitted on the pixels of some folds and judged on
+/// those of another. No pixels here; for each ridge one small factorisation.
 
 #pragma once
 
@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "solve.hpp"
-#include "tables.hpp"
+#include "../estimator/solve.hpp"
+#include "../plan/plan_view.hpp"
 
 namespace scc {
 
@@ -22,13 +22,13 @@ namespace scc {
 /// Least-squares density ratio fitting minimises E_P[(r - r*)^2] / 2, which is, up to a constant that no candidate
 /// changes (Kanamori et al. 2009; Yamada et al. 2013),
 ///
-///   J = (1/2) alpha^T H alpha - h^T alpha,        rSMI^ = -1 - 2 J  with the h and H that J is taken with
+///     J = (1/2) alpha^T H alpha - h^T alpha,        rSMI^ = -1 - 2 J  with the h and H that J is taken with
 class HeldOutFit {
 public:
-  /// Makes room for problems with these tables: afterwards the other functions allocate nothing for them.
-  void reserve(Tables const& tables) {
-    auto const unknowns = static_cast<std::size_t>(tables.unknowns);
-    grow(solve_, SolveScratch::size(tables));
+  /// Makes room for a plan: afterwards the functions below allocate nothing for it.
+  void reserve(PlanView const& plan) {
+    auto const unknowns = static_cast<std::size_t>(plan.unknowns);
+    grow(solve_, SolveScratch::size(plan));
     grow(fitted_system_, unknowns * unknowns);
     grow(judged_system_, unknowns * unknowns);
     grow(judged_h_, unknowns);
@@ -36,18 +36,18 @@ public:
 
   /// Takes h and H from the moments of both sets of pixels.
   ///
-  /// @param tables  Of the bandwidth, which reserve() has seen; they must outlive the calls of criterion(). Its lambda
-  ///                is not used.
+  /// @param plan    Of the bandwidth, which reserve() has seen; it must outlive the calls of criterion(). Its lambda is not
+  ///                used.
   /// @param fitted  [B, B] moments of the pixels that alpha is fitted on.
   /// @param judged  [B, B] moments of the pixels that the fit is judged on.
-  void assemble(Tables const& tables, double const* fitted, double const* judged) {
-    tables_ = tables;
-    tables_.lambda = 0;
-    scratch_ = SolveScratch::in(solve_.data(), tables_);
-    assemble_system(SerialTeam{}, tables_, judged, scratch_);
+  void assemble(PlanView const& plan, double const* fitted, double const* judged) {
+    plan_ = plan;
+    plan_.lambda = 0;
+    scratch_ = SolveScratch(plan_, solve_.data());
+    assemble_system(SerialTeam{}, plan_, judged, scratch_);
     std::copy(scratch_.system, scratch_.system + system_size(), judged_system_.begin());
-    std::copy(scratch_.h, scratch_.h + tables_.unknowns, judged_h_.begin());
-    assemble_system(SerialTeam{}, tables_, fitted, scratch_);
+    std::copy(scratch_.h, scratch_.h + plan_.unknowns, judged_h_.begin());
+    assemble_system(SerialTeam{}, plan_, fitted, scratch_);
     std::copy(scratch_.system, scratch_.system + system_size(), fitted_system_.begin());
   }
 
@@ -56,14 +56,14 @@ public:
   /// NaN if lambda is lost in the errors of H: if H + lambda I could not be factorised, or J is where none can be. Since
   /// S <= P / beta, J >= -E_P[(S / P)^2] / 2 >= -1 / (2 beta) for every alpha.
   double criterion(double lambda) {
-    auto const unknowns = static_cast<std::size_t>(tables_.unknowns);
-    tables_.lambda = lambda;
+    auto const unknowns = static_cast<std::size_t>(plan_.unknowns);
+    plan_.lambda = lambda;
     std::copy(fitted_system_.begin(), fitted_system_.begin() + static_cast<std::ptrdiff_t>(system_size()),
               scratch_.system);
     for (std::size_t l = 0; l < unknowns; ++l) {
       scratch_.system[l * unknowns + l] += lambda;
     }
-    fit_density_ratio(SerialTeam{}, tables_, scratch_);
+    fit_density_ratio(SerialTeam{}, plan_, scratch_);
     double sum = 0;
     for (std::size_t row = 0; row < unknowns; ++row) {
       // H is symmetric, and only its upper half is there.
@@ -75,17 +75,17 @@ public:
       sum += scratch_.alpha[row] * (product - judged_h_[row]);
     }
     constexpr double slack = 1.001;  // of the basis, in H itself
-    bool const is_possible = sum >= -slack / (2 * tables_.beta);
+    bool const is_possible = sum >= -slack / (2 * plan_.beta);
     return is_possible ? sum : static_cast<double>(NAN);
   }
 
 private:
   std::size_t system_size() const {
-    return static_cast<std::size_t>(tables_.unknowns) * static_cast<std::size_t>(tables_.unknowns);
+    return static_cast<std::size_t>(plan_.unknowns) * static_cast<std::size_t>(plan_.unknowns);
   }
   static void grow(std::vector<double>& buffer, std::size_t size) { buffer.resize(std::max(buffer.size(), size)); }
 
-  Tables tables_{};
+  PlanView plan_{};
   SolveScratch scratch_{};
   std::vector<double> solve_, fitted_system_, judged_system_, judged_h_;
 };

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "../options.hpp"
@@ -21,7 +22,9 @@ public:
         bandwidth_(options.bandwidth),
         first_(options.center_min),
         step_((options.center_max - options.center_min) / (options.centers_per_axis - 1)),
-        size_(options.centers_per_axis) {}
+        size_(options.centers_per_axis),
+        domain_min_(options.domain_min),
+        domain_max_(options.domain_max) {}
 
   /// Number of kernel functions, n.
   int size() const { return size_; }
@@ -35,9 +38,27 @@ public:
     return std::exp(exponent_ * d * d);
   }
 
+  /// k_p of the pixel value that t in [-1, 1] stands for, as the bases see pixels.
+  double at(int p, double t) const {
+    return value(p, 0.5 * (domain_min_ + domain_max_) + 0.5 * (domain_max_ - domain_min_) * t);
+  }
+
+  /// Largest product k_p(u) k_p(u) on the domain, the scale of the rounding errors of H.
+  double largest_product() const {
+    double largest = 0;
+    for (int p = 0; p < size_; ++p) {
+      double const nearest = std::min(std::max(center(p), domain_min_), domain_max_);
+      for (double const u : {domain_min_, domain_max_, nearest}) {
+        largest = std::max(largest, value(p, u) * value(p, u));
+      }
+    }
+    return largest;
+  }
+
 private:
   double exponent_, bandwidth_, first_, step_;
   int size_;
+  double domain_min_, domain_max_;
 };
 
 }  // namespace scc

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// What scc::gpu::Loss, which any compiler compiles, asks of the launches, which nvcc compiles.
+
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime_api.h>
+#include <scc/detail/collapsed_shape.hpp>
+#include <scc/estimator/gradient_coefficients.hpp>
+#include <scc/gradient_mode.hpp>
+
+#include "device_state.hpp"
+#include "pixel_view.hpp"
+#include "workspace.hpp"
+
+namespace scc::gpu {
+
+/// A forward pass as the kernels' side of the library is asked for it.
+struct ForwardPass {
+  PixelView x;              ///< The input
+  PixelView y;              ///< Its translation
+  CollapsedShape shape;     ///< of an image, in both
+  std::int64_t images;      ///< N, at least 1
+  std::int64_t pixels;      ///< M of each image, at least 1
+  WorkspaceView workspace;  ///< Receives what the pass makes
+};
+
+/// A backward pass, likewise.
+struct BackwardPass {
+  PixelView fixed;               ///< The image that is not differentiated
+  PixelView differentiated;      ///< The image that is
+  PixelView gradient;            ///< Where the gradient of `differentiated` goes
+  CollapsedShape shape;          ///< of an image, in all three
+  std::int64_t images;           ///< N, at least 1
+  std::int64_t pixels;           ///< M of each image, at least 1
+  Side side;                     ///< Which image `differentiated` is
+  GradientMode mode;             ///< Whether the gradient is added to what is there
+  double factor;                 ///< What gradients are multiplied by, on top of *grad_loss
+  float const* grad_loss;        ///< In device memory, or null for 1
+  double const* drsmi_dmoments;  ///< [images, B, B] in device memory
+};
+
+/// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the
+/// one that is used.
+template <class = void>
+struct Dispatch {
+  /// Enqueues a forward pass on the stream; throws Error if a launch fails.
+  static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
+  /// Enqueues a backward pass, likewise.
+  static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
+};
+
+}  // namespace scc::gpu
