@@ -17,7 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 BLOCK = re.compile(
-    r"(^ *<!-- snippet: (?P<mark>.*) -->\n)?^ *(?P<fence>`{3,})(?P<language>.*)\n(?P<code>(.*\n)*?) *(?P=fence)$", re.MULTILINE
+    r"(^ *<!-- snippet: (?P<mark>.*) -->\n)?^ *(?P<fence>`{3,}|~{3,})(?P<language>.*)\n(?P<code>(.*\n)*?) *(?P=fence) *$",
+    re.MULTILINE,
 )
 INCLUDE = re.compile(r"^#include.*$", re.MULTILINE)
 PROJECT = """cmake_minimum_required(VERSION 3.24)
@@ -36,12 +37,17 @@ def extract(page, files, functions):
     """Adds the blocks of a page to the files, {path: text}, and to the functions, {needs: [code]}."""
     text = Path(page).read_text(encoding="utf-8")
     previous = {}  # the last cpp and cmake block, with what it continues
-    for block in BLOCK.finditer(text):
+    blocks = list(BLOCK.finditer(text))
+    if sum(block["mark"] is not None for block in blocks) != len(re.findall("^ *<!-- snippet:", text, re.MULTILINE)):
+        sys.exit(f"{page}: a mark is not on the line before a block")
+    for block in blocks:
         mark, language, code = block["mark"] or "", block["language"], block["code"]
         line = text.count("\n", 0, block.start("code")) + 1
         name = re.sub(r"\W", "_", f"{page.removesuffix('.md')}_{line}")
         if language not in ("cpp", "cmake", "sh", "text", "json", "csv"):
             sys.exit(f"{page}:{line - 1}: '{language}' is not a language of tests/snippets/README.md")
+        if re.search(f"^ *{block['fence']}", code, re.MULTILINE):
+            sys.exit(f"{page}:{line - 1}: this block is not closed")
         if not re.fullmatch("|continues|skip: .+", mark) or (mark == "continues" and language not in previous):
             sys.exit(f"{page}:{line - 2}: '{mark}' is not a mark of tests/snippets/README.md, or nothing is before it")
         if mark.startswith("skip"):
