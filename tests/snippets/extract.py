@@ -5,10 +5,10 @@
 
     python3 extract.py FOLDER PAGE...       in the root of the repository
 
-FOLDER/NEEDS/functions.cpp          the C++ blocks, a function each; NEEDS is cpu, gpu, libtorch or gpu_libtorch
-FOLDER/NEEDS/NAME.program.cpp       a C++ block with a main()
-FOLDER/NEEDS/NAME/CMakeLists.txt    a CMake block
-FOLDER/cpu/NAME.sh                  the shell blocks of a page
+FOLDER/NEEDS/functions.cpp             the C++ blocks, a function each; NEEDS is cpu, gpu, libtorch or gpu_libtorch
+FOLDER/NEEDS/PAGE_LINE.program.cpp     a C++ block with a main()
+FOLDER/NEEDS/PAGE_LINE/CMakeLists.txt  a CMake block
+FOLDER/cpu/PAGE.sh                     the shell blocks of a page
 """
 
 import re
@@ -20,7 +20,7 @@ BLOCK = re.compile(
     r"(^ *<!-- snippet: (?P<mark>.*) -->\n)?^ *(?P<fence>`{3,}|~{3,})(?P<language>.*)\n(?P<code>(.*\n)*?) *(?P=fence) *$",
     re.MULTILINE,
 )
-INCLUDE = re.compile(r"^#include.*$", re.MULTILINE)
+INCLUDE = re.compile(r"^ *#include.*$", re.MULTILINE)
 PROJECT = """cmake_minimum_required(VERSION 3.24)
 project(consumer LANGUAGES CXX)
 add_executable(trainer trainer.cpp)
@@ -36,6 +36,7 @@ def needs_of(code):
 def extract(page, files, functions):
     """Adds the blocks of a page to the files, {path: text}, and to the functions, {needs: [code]}."""
     text = Path(page).read_text(encoding="utf-8")
+    stem = re.sub(r"\W", "_", page.removesuffix(".md"))
     previous = {}  # the last cpp and cmake block, with what it continues
     blocks = list(BLOCK.finditer(text))
     if sum(block["mark"] is not None for block in blocks) != len(re.findall("^ *<!-- snippet:", text, re.MULTILINE)):
@@ -43,7 +44,7 @@ def extract(page, files, functions):
     for block in blocks:
         mark, language, code = block["mark"] or "", block["language"], block["code"]
         line = text.count("\n", 0, block.start("code")) + 1
-        name = re.sub(r"\W", "_", f"{page.removesuffix('.md')}_{line}")
+        name = f"{stem}_{line}"
         if language not in ("cpp", "cmake", "sh", "text", "json", "csv"):
             sys.exit(f"{page}:{line - 1}: '{language}' is not a language of tests/snippets/README.md")
         if re.search(f"^ *{block['fence']}", code, re.MULTILINE):
@@ -53,8 +54,7 @@ def extract(page, files, functions):
         if mark.startswith("skip"):
             continue
         if language == "sh":
-            name = re.sub(r"\W", "_", page.removesuffix(".md"))
-            files[f"cpu/{name}.sh"] = files.get(f"cpu/{name}.sh", "") + code
+            files[f"cpu/{stem}.sh"] = files.get(f"cpu/{stem}.sh", "") + code
             continue
         if language == "cpp":
             code = f'#line {line} "{page}"\n{code}'
