@@ -6,13 +6,13 @@
 
 # What every build needs, and what the parts need beyond it.
 build_packages=(cmake make g++ libeigen3-dev)
-test_packages=(catch2)
+test_packages=(catch2 python3)
 example_packages=(libstb-dev)
 bench_packages=(libbenchmark-dev)
 # For bench/compare: what the library is compared with, and the plot.
 compare_packages=(python3-torch python3-matplotlib)
 clang_packages=(clang clang-format clang-tidy)
-doc_packages=(doxygen)
+doc_packages=(doxygen codespell python3-venv)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
 libtorch_packages=(libtorch-dev zlib1g-dev)
 
@@ -34,7 +34,7 @@ require_packages() {
   local name missing=()
   for name in "$@"; do
     # A compiler or CMake from elsewhere serves as well as the distribution's.
-    if [[ $name =~ ^(cmake|make|g\+\+|clang|clang-format|clang-tidy|doxygen)$ ]] && command -v "$name" > /dev/null; then
+    if [[ $name =~ ^(cmake|make|g\+\+|clang|clang-format|clang-tidy|doxygen|codespell|python3)$ ]] && command -v "$name" > /dev/null; then
       continue
     fi
     if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2> /dev/null) != installed ]]; then

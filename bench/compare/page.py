@@ -105,7 +105,7 @@ def write(path, setup, results, verdicts, plot_name):
         f" load average {setup['load']} at the start. Options: {setup['options']}. Images: {setup['images']}."
         " Written by",
         "",
-        "<!-- snippet: checked: takes minutes, and PyTorch -->",
+        "<!-- snippet: skip: takes minutes, and PyTorch -->",
         "```sh",
         setup["command"],
         "```",
