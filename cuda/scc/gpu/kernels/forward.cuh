@@ -60,11 +60,10 @@ struct alignas(16) PixelCounts {
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
       if (k < count) {
-        // Compared, not added up: a flag that stays a predicate costs no instruction where there is no such pixel.
-        x_outside += x.pixels[k].outside != 0 ? 1 : 0;
-        x_nan += x.pixels[k].nan != 0 ? 1 : 0;
-        y_outside += y.pixels[k].outside != 0 ? 1 : 0;
-        y_nan += y.pixels[k].nan != 0 ? 1 : 0;
+        x_outside += static_cast<unsigned>(x.pixels[k].outside);
+        x_nan += static_cast<unsigned>(x.pixels[k].nan);
+        y_outside += static_cast<unsigned>(y.pixels[k].outside);
+        y_nan += static_cast<unsigned>(y.pixels[k].nan);
       }
     }
   }
