@@ -87,7 +87,8 @@ void begin_warp(Warp& warp, Block& block, Kernel& kernel, int index) {
   warp.index = index;
   auto const registers = static_cast<std::size_t>(kernel.register_count);
   auto const predicates = static_cast<std::size_t>(kernel.predicate_count);
-  warp.registers = std::make_unique<RegisterValues[]>(registers);
+  warp.register_memory = std::make_unique<RegisterValues[]>(registers);
+  warp.registers = warp.register_memory.get();
   std::fill_n(&warp.registers[0][0], registers * 32, undefined);
   warp.defined.assign(registers, 0);
   warp.predicates.assign(predicates, undefined_predicate);

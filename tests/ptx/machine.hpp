@@ -68,7 +68,8 @@ struct Warp {
   int index = 0;
   Lanes all = 0;     ///< The lanes that the warp began with
   Lanes exited = 0;  ///< Of these, those that have ended
-  std::unique_ptr<RegisterValues[]> registers;
+  std::unique_ptr<RegisterValues[]> register_memory;
+  RegisterValues* registers = nullptr;
   std::vector<Lanes> defined;  ///< By register: the lanes that have written it
   std::vector<Lanes> predicates, defined_predicates;
   std::vector<Fragment> fragments;
