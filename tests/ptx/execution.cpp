@@ -26,6 +26,12 @@ constexpr int random_turn = 200;           // most instructions of a warp's turn
 constexpr int long_turn = 1 << 22;         // in others; so that a warp that waits for another in a loop lets it run
 constexpr std::size_t most_resident = 16;  // blocks, interleaved
 
+/// A number for a launch, or for a block's shared memory.
+unsigned new_stamp() {
+  static unsigned stamp = 0;
+  return ++stamp;
+}
+
 int lane_count(Lanes lanes) { return __builtin_popcount(lanes); }
 
 // --------------------------------------------------------------------------------------------------------------- begin
@@ -80,16 +86,17 @@ std::uint32_t special_value(SpecialRegister special, Block const& block, int war
 }
 
 void begin_warp(Warp& warp, Block& block, Kernel& kernel, int index) {
-  constexpr std::uint64_t undefined = 0xdeadbeefcafef00d;
   constexpr Lanes undefined_predicate = 0xa5a5a5a5;
   warp.block = &block;
   warp.kernel = &kernel;
   warp.index = index;
   auto const registers = static_cast<std::size_t>(kernel.register_count);
   auto const predicates = static_cast<std::size_t>(kernel.predicate_count);
-  warp.register_memory = std::make_unique<RegisterValues[]>(registers);
-  warp.registers = warp.register_memory.get();
-  std::fill_n(&warp.registers[0][0], registers * 32, undefined);
+  if (warp.register_capacity < registers) {
+    warp.register_memory = std::make_unique<RegisterValues[]>(registers);
+    warp.register_capacity = registers;
+  }
+  warp.registers = warp.register_memory.get();  // with what an earlier block left there
   warp.defined.assign(registers, 0);
   warp.predicates.assign(predicates, undefined_predicate);
   warp.defined_predicates.assign(predicates, 0);
@@ -109,7 +116,10 @@ void begin_warp(Warp& warp, Block& block, Kernel& kernel, int index) {
   }
   int const left = block.threads - index * 32;
   warp.all = left >= 32 ? ~Lanes{0} : (Lanes{1} << left) - 1;
+  warp.exited = 0;
   warp.fragments = {{0, warp.all}};
+  warp.last_region = nullptr;
+  warp.epochs = {};
   if (config().keeps_timing) {
     start_clocks(warp);
   }
@@ -121,21 +131,40 @@ std::uint64_t aligned_begin(Buffer const& buffer) {
   return (reinterpret_cast<std::uint64_t>(&buffer[0]) + 255) / 256 * 256;
 }
 
+/// Blocks that have ended, whose memory the next ones use.
+std::vector<std::unique_ptr<Block>>& ended_blocks() {
+  static auto& value = *new std::vector<std::unique_ptr<Block>>;
+  return value;
+}
+
 std::unique_ptr<Block> begin_block(Kernel& kernel, unsigned id) {
   LaunchShape const& shape = current_launch().shape;
-  auto block = std::make_unique<Block>();
+  std::unique_ptr<Block> block;
+  if (ended_blocks().empty()) {
+    block = std::make_unique<Block>();
+  } else {
+    block = std::move(ended_blocks().back());
+    ended_blocks().pop_back();
+  }
   block->id = id;
   block->index[0] = id % shape.grid[0];
   block->index[1] = id / shape.grid[0] % shape.grid[1];
   block->index[2] = id / shape.grid[0] / shape.grid[1];
   block->threads = block->live_threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
   std::size_t const bytes = kernel.static_shared_bytes + shape.dynamic_shared_bytes;
-  block->shared_memory = std::make_unique<unsigned char[]>(bytes + 512);
-  block->shared.begin = aligned_begin(block->shared_memory);
-  block->shared.size = bytes;
-  block->shared.is_shared = true;
-  block->shared.written.assign(bytes, 0);
-  std::memset(reinterpret_cast<void*>(block->shared.begin), 0xff, bytes);
+  Region& shared = block->shared;
+  if (shared.size < bytes || shared.begin == 0) {
+    block->shared_memory = std::make_unique<unsigned char[]>(bytes + 512);
+    shared.begin = aligned_begin(block->shared_memory);
+    shared.histories.clear();
+  }
+  shared.size = bytes;
+  shared.is_shared = true;
+  shared.stamp = new_stamp();
+  shared.written.assign(bytes, 0);
+  std::memset(reinterpret_cast<void*>(shared.begin), 0xff, bytes);
+  block->barriers = {};
+  block->epochs = {};
   block->warps.resize(static_cast<std::size_t>((block->threads + 31) / 32));
   for (std::size_t index = 0; index < block->warps.size(); ++index) {
     begin_warp(block->warps[index], *block, kernel, static_cast<int>(index));
@@ -619,6 +648,7 @@ void run_blocks(Kernel& kernel) {
       if (config().keeps_timing) {
         keep_timing(block);
       }
+      ended_blocks().push_back(std::move(resident[chosen]));
       resident.erase(resident.begin() + static_cast<std::ptrdiff_t>(chosen));
     } else if (!launch.is_stopped && !can_go_on(block)) {
       report_deadlock(block);
@@ -658,15 +688,15 @@ std::string launch_problem(Kernel const& kernel, LaunchShape const& shape) {
 }  // namespace
 
 bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) {
-  static unsigned number = 0;
   std::size_t const reports_before = report_count();
   Launch& launch = current_launch();
   launch = Launch{};
   launch.kernel = &kernel;
   launch.shape = shape;
-  launch.number = ++number;
+  launch.number = new_stamp();
   constexpr unsigned some_prime = 7919;
-  launch.random.seed(std::uint64_t{config().seed} * some_prime + number);
+  static unsigned launches = 0;
+  launch.random.seed(std::uint64_t{config().seed} * some_prime + ++launches);
   launch.checks_registers = config().is_on(Check::undefined_register);
   launch.checks_written = config().is_on(Check::uninitialized_memory);
   launch.keeps_histories =

@@ -30,6 +30,7 @@ struct Region {
   std::uint64_t begin = 0;  ///< Address in the memory of this process
   std::size_t size = 0;
   bool is_shared = false;
+  std::uint32_t stamp = 0;             ///< Of shared memory: its block's, see History
   std::vector<unsigned char> written;  ///< By byte
   std::vector<History> histories;      ///< By so many bytes; made when first needed
   int history_bytes = 4;
@@ -69,6 +70,7 @@ struct Warp {
   Lanes all = 0;     ///< The lanes that the warp began with
   Lanes exited = 0;  ///< Of these, those that have ended
   std::unique_ptr<RegisterValues[]> register_memory;
+  std::size_t register_capacity = 0;
   RegisterValues* registers = nullptr;
   std::vector<Lanes> defined;  ///< By register: the lanes that have written it
   std::vector<Lanes> predicates, defined_predicates;

@@ -23,15 +23,10 @@ std::map<std::uint64_t, std::unique_ptr<Region>>& allocations() {
 
 std::uint64_t address_of(void const* memory) { return reinterpret_cast<std::uint64_t>(memory); }
 
-/// Where a lane's access goes.
-struct Place {
-  Region* region = nullptr;
-  std::uint64_t address = 0;
-
-  explicit operator bool() const { return region != nullptr; }
-  unsigned char* memory() const { return reinterpret_cast<unsigned char*>(address); }
-  unsigned char* written() const { return region->written.data() + (address - region->begin); }
-};
+unsigned char* memory_at(Place const& place) { return reinterpret_cast<unsigned char*>(place.address); }
+unsigned char* written_at(Place const& place) {
+  return place.region->written.data() + (place.address - place.region->begin);
+}
 
 /// Empty if the access is out of bounds.
 Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes) {
@@ -83,10 +78,20 @@ Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes
   return place;
 }
 
+void find_places(Warp& warp, Instruction const& instruction, Lanes lanes, int bytes, Place* places) {
+  for_each_lane(lanes, [&](int lane) { places[lane] = find_place(warp, instruction, lane, bytes); });
+}
+
 /// An element as a register holds it; registers may be wider than what is loaded.
 std::uint64_t extend(Type type, unsigned char const* memory, int bytes) {
   std::uint64_t value = 0;
-  std::memcpy(&value, memory, static_cast<std::size_t>(bytes));
+  if (bytes == 8) {
+    std::memcpy(&value, memory, 8);
+  } else if (bytes == 4) {
+    std::memcpy(&value, memory, 4);
+  } else {
+    std::memcpy(&value, memory, static_cast<std::size_t>(bytes));
+  }
   switch (type) {
     case Type::s8:
       return static_cast<std::uint64_t>(std::int64_t{value_of<std::int8_t>(value)});
@@ -151,24 +156,28 @@ void update_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
   if (instruction.releases) {
     note_fence(warp, lanes);
   }
+  Place places[32];
+  find_places(warp, instruction, lanes, sizeof(T), places);
+  if (launch.keeps_histories) {
+    note_accesses(warp, instruction, lanes, places, sizeof(T), Access::atomic);
+  }
   for_each_lane(lanes, [&](int lane) {
-    Place const place = find_place(warp, instruction, lane, sizeof(T));
+    Place const place = places[lane];
     T old{};
-    if (place) {
+    if (place.region != nullptr) {
       if (launch.keeps_histories) {
-        note_access(warp, instruction, *place.region, place.address, sizeof(T), lane, Access::atomic);
         if (!place.region->is_shared) {
           note_atomic(warp, place.address, lane);
         }
       }
-      if (launch.checks_written && !is_written(place.written(), sizeof(T))) {
+      if (launch.checks_written && !is_written(written_at(place), sizeof(T))) {
         report(Check::uninitialized_memory, "atomic on memory that nobody wrote" + where(warp));
       }
-      std::memcpy(&old, place.memory(), sizeof(T));
+      std::memcpy(&old, memory_at(place), sizeof(T));
       T const operand = value_of<T>(warp.registers[instruction.sources[1]][lane]);
       T const replacement = value_of<T>(warp.registers[instruction.sources[instruction.source_count - 1]][lane]);
       T const now = updated<operation, T>(old, operand, replacement);
-      std::memcpy(place.memory(), &now, sizeof(T));
+      std::memcpy(memory_at(place), &now, sizeof(T));
     }
     if (instruction.destination_count > 0) {
       warp.registers[instruction.destinations[0]][lane] = bits_of(old);
@@ -239,49 +248,52 @@ void mark_written(void* memory, std::size_t bytes) {
 void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
   Launch& launch = current_launch();
   int const bytes = instruction.bytes, count = instruction.vector_size;
-  Lanes written[4] = {lanes, lanes, lanes, lanes};
-  for_each_lane(lanes, [&](int lane) {
-    Place const place = find_place(warp, instruction, lane, bytes * count);
-    for (int element = 0; element < count; ++element) {
-      std::uint64_t& destination = warp.registers[instruction.destinations[element]][lane];
-      if (!place) {
-        destination = unreadable;
-        continue;
-      }
-      destination = extend(instruction.type, place.memory() + element * bytes, bytes);
-      if (instruction.space != Space::parameter && !is_written(place.written() + element * bytes, bytes)) {
-        written[element] &= ~(Lanes{1} << lane);
-      }
-    }
-    if (place && launch.keeps_histories && instruction.space != Space::parameter) {
-      note_access(warp, instruction, *place.region, place.address, bytes * count, lane, Access::read);
-    }
-  });
+  Place places[32];
+  find_places(warp, instruction, lanes, bytes * count, places);
+  bool const is_parameter = instruction.space == Space::parameter;
+  if (launch.keeps_histories && !is_parameter) {
+    note_accesses(warp, instruction, lanes, places, bytes * count, Access::read);
+  }
   for (int element = 0; element < count; ++element) {
-    if (written[element] != lanes && launch.checks_written) {
+    auto const destination = static_cast<std::size_t>(instruction.destinations[element]);
+    std::uint64_t* const values = warp.registers[destination];
+    Lanes written = lanes;
+    for_each_lane(lanes, [&](int lane) {
+      Place const& place = places[lane];
+      if (place.region == nullptr) {
+        values[lane] = unreadable;
+        return;
+      }
+      values[lane] = extend(instruction.type, memory_at(place) + element * bytes, bytes);
+      if (!is_parameter && !is_written(written_at(place) + element * bytes, bytes)) {
+        written &= ~(Lanes{1} << lane);
+      }
+    });
+    if (written != lanes && launch.checks_written) {
       report(Check::uninitialized_memory, "load of memory that nobody wrote" + where(warp));
     }
-    Lanes& defined = warp.defined[static_cast<std::size_t>(instruction.destinations[element])];
-    defined = (defined & ~lanes) | written[element];
+    Lanes& defined = warp.defined[destination];
+    defined = (defined & ~lanes) | written;
   }
 }
 
 void store_to_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
-  Launch& launch = current_launch();
   int const bytes = instruction.bytes, count = instruction.vector_size;
+  Place places[32];
+  find_places(warp, instruction, lanes, bytes * count, places);
+  if (current_launch().keeps_histories) {
+    note_accesses(warp, instruction, lanes, places, bytes * count, Access::write);
+  }
   for_each_lane(lanes, [&](int lane) {
-    Place const place = find_place(warp, instruction, lane, bytes * count);
-    if (!place) {
+    Place const& place = places[lane];
+    if (place.region == nullptr) {
       return;
     }
-    if (launch.keeps_histories) {
-      note_access(warp, instruction, *place.region, place.address, bytes * count, lane, Access::write);
-    }
     for (int element = 0; element < count; ++element) {
-      std::memcpy(place.memory() + element * bytes, &warp.registers[instruction.sources[1 + element]][lane],
+      std::memcpy(memory_at(place) + element * bytes, &warp.registers[instruction.sources[1 + element]][lane],
                   static_cast<std::size_t>(bytes));
     }
-    std::memset(place.written(), 1, static_cast<std::size_t>(bytes * count));
+    std::memset(written_at(place), 1, static_cast<std::size_t>(bytes * count));
   });
 }
 

@@ -153,40 +153,49 @@ bool Knowledge::covers(std::uint32_t block, std::uint32_t block_epoch, int threa
   return found != fences.end() && found->second > thread_fences;
 }
 
-void note_access(Warp& warp, Instruction const& instruction, Region& region, std::uint64_t address, int bytes, int lane,
-                 Access access) {
-  auto const offset = static_cast<std::size_t>(address - region.begin);
-  History* const histories = region.histories_for(offset, bytes);
-  int const count = std::max(bytes / region.history_bytes, 1);
-  unsigned const launch = current_launch().number;
-  bool races = false, is_written = false, is_stale = false;
-  for (int k = 0; k < count; ++k) {
-    History& history = histories[k];
-    if (history.launch != launch) {
-      history = History{};
-      history.launch = launch;
+void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, int bytes,
+                   Access access) {
+  bool is_written = false, is_stale = false;
+  for_each_lane(lanes, [&](int lane) {
+    if (places[lane].region == nullptr) {
+      return;
     }
-    if (history.written != Access::none && !(access == Access::atomic && history.written == Access::atomic)) {
-      if (!races && !is_after_write(warp, history, lane)) {
+    Region& region = *places[lane].region;
+    unsigned const stamp = region.is_shared ? region.stamp : current_launch().number;
+    auto const offset = static_cast<std::size_t>(places[lane].address - region.begin);
+    History* const histories = region.histories_for(offset, bytes);
+    int const count = std::max(bytes / region.history_bytes, 1);
+    bool races = false;
+    auto const report_first_race = [&](int k, bool after_read) {
+      if (!races) {
         races = true;
-        report_race(warp, region, address + static_cast<unsigned>(k * region.history_bytes), lane, access, history,
-                    false);
+        report_race(warp, region, places[lane].address + static_cast<unsigned>(k * region.history_bytes), lane, access,
+                    histories[k], after_read);
       }
-      is_written |= access == Access::read && instruction.is_read_only;
-      is_stale |= access == Access::read && !region.is_shared && history.writing_block != warp.block->id &&
-                  !instruction.bypasses_cache;
-    }
-    if (access == Access::read) {
-      add_read(warp, history, lane);
-    } else {
-      if (!races && history.reading_block != History::nobody && !is_after_reads(warp, history, lane)) {
-        races = true;
-        report_race(warp, region, address + static_cast<unsigned>(k * region.history_bytes), lane, access, history,
-                    true);
+    };
+    for (int k = 0; k < count; ++k) {
+      History& history = histories[k];
+      if (history.stamp != stamp) {
+        history = History{};
+        history.stamp = stamp;
+      } else if (history.written != Access::none && !(access == Access::atomic && history.written == Access::atomic)) {
+        if (!is_after_write(warp, history, lane)) {
+          report_first_race(k, false);
+        }
+        is_written |= access == Access::read && instruction.is_read_only;
+        is_stale |= access == Access::read && !region.is_shared && history.writing_block != warp.block->id &&
+                    !instruction.bypasses_cache;
       }
-      add_write(warp, history, lane, access);
+      if (access == Access::read) {
+        add_read(warp, history, lane);
+      } else {
+        if (history.reading_block != History::nobody && !is_after_reads(warp, history, lane)) {
+          report_first_race(k, true);
+        }
+        add_write(warp, history, lane, access);
+      }
     }
-  }
+  });
   if (is_written) {
     report(Check::read_only_load, "ld.global.nc of what this kernel has written" + where(warp));
   }

@@ -32,7 +32,7 @@ struct History {
   static constexpr int nobody = -1;
   static constexpr int several = -2;
 
-  std::uint32_t launch = 0;  ///< Which launch the rest is about
+  std::uint32_t stamp = 0;  ///< Which launch the rest is about, or, in shared memory, which block
   std::uint32_t write_block_epoch = 0, write_warp_epoch = 0, write_fences = 0;
   std::uint32_t read_block_epoch = 0, read_warp_epoch = 0, read_fences = 0;
   std::uint32_t writing_block = 0;
@@ -72,9 +72,15 @@ struct BlockEpochs {
   std::map<int, ThreadKnowledge> threads;
 };
 
-/// Notes an access of a lane and reports it if it races with an earlier one.
-void note_access(Warp& warp, Instruction const& instruction, Region& region, std::uint64_t address, int bytes, int lane,
-                 Access access);
+/// Where a lane's access goes; a null region: nowhere.
+struct Place {
+  Region* region = nullptr;
+  std::uint64_t address = 0;
+};
+
+/// Notes the accesses of lanes, places[lane], and reports those that race with earlier ones.
+void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, int bytes,
+                   Access access);
 /// An atomic on global memory takes what others released there, and releases what its thread fenced.
 void note_atomic(Warp& warp, std::uint64_t address, int lane);
 void note_fence(Warp& warp, Lanes lanes);
