@@ -100,19 +100,17 @@ cp rising.pgm ./--odd.pgm
 succeeds -- --odd.pgm rising.pgm
 expect 'a file may start with a hyphen after --' near "$(value rSMI)" "$itself" 1e-6
 
-# The picture is a PNG that the program itself can read, and the page holds the same kind of picture.
+# The picture: PNG, which the program itself can read, SVG and PDF.
 succeeds --synthetic --out scene.png
 expect 'a PNG signature' test "$(head -c 8 scene.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a
 expect 'the built-in scene keeps some structure' below 0.05 "$(value rSMI)"
-scene=$(value rSMI)
 succeeds scene.png scene.png --out again.png
 expect 'the picture is a whole PNG' grep -Eq '^input +scene.png, 1500 x [0-9]+, RGB$' out.txt
-succeeds --synthetic --out scene.html
-expect 'the page has the numbers' grep -qF "<td>$scene</td>" scene.html
-sed -n 's/.*src="data:image\/png;base64,\([^"]*\)".*/\1/p' scene.html | base64 -d >embedded.png
-succeeds embedded.png embedded.png --out again.png
-expect 'the page holds a whole PNG' grep -Eq '^input +embedded.png, 1500 x [0-9]+, RGB$' out.txt
-expect 'the page needs no other file' sh -c '! grep -Eq "(src|href)=\"[^d]|https?:" scene.html'
+succeeds --synthetic --out scene.svg
+expect 'a whole SVG' sh -c 'grep -q "^<svg .*width=\"1500" scene.svg && [ "$(tail -n 1 scene.svg)" = "</svg>" ]'
+expect 'the SVG needs no other file' sh -c '! grep -Eq "href=\"[^d#]" scene.svg'
+succeeds --synthetic --out scene.pdf
+expect 'a whole PDF' sh -c '[ "$(head -c 5 scene.pdf)" = %PDF- ] && [ "$(tail -n 1 scene.pdf)" = %%EOF ]'
 
 # Wrong arguments
 rejects 2 'two files'
@@ -139,7 +137,7 @@ rejects 2 '--domain: the second value' rising.pgm rising.pgm --domain 0 1e90
 rejects 2 "--kernel is 'cubic', must be one of: gaussian, reciprocal_gaussian" rising.pgm rising.pgm --kernel cubic
 rejects 2 "--basis is 'fourier', must be one of: automatic, chebyshev, histogram" rising.pgm rising.pgm --basis fourier
 rejects 2 '--repeat is 0' rising.pgm rising.pgm --repeat 0
-rejects 2 'must end in .png or .html' rising.pgm rising.pgm --out report.jpg
+rejects 2 '--out' rising.pgm rising.pgm --out report.jpg
 rejects 2 '--csv is of no use without --pairs' rising.pgm rising.pgm --csv t.csv
 rejects 2 '--out is of no use with --pairs' --pairs . . --out r.png
 rejects 2 '--synthetic takes no files' --synthetic rising.pgm
@@ -208,7 +206,7 @@ expect 'the counts' grep -q '^pairs measured: 3, failed: 3$' out.txt
 expect 'a file of the first folder without partner' grep -q '^  a/alone.pgm$' out.txt
 expect 'a file of the second folder without partner' grep -q '^  b/lonely.pgm$' out.txt
 expect 'the worst pair first' test "$(grep -A 1 '^lowest rSMI (2 worst of 3)' out.txt | tail -n 1 | awk '{print $2}')" = flat
-expect 'progress on stderr' grep -q '^measured 6 of 6$' err.txt
+expect 'progress on stderr' grep -q '^measured 6 of 6 ' err.txt
 expect 'no control characters where there is no terminal' sh -c "! grep -q \"\$(printf '\r')\" err.txt"
 
 mkdir only_bad nothing

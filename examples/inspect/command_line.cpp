@@ -295,8 +295,8 @@ Request parse(std::vector<std::string> const& arguments) {
     request.csv = "scc_pairs.csv";
   }
   auto const extension = request.report.extension();
-  if (extension != ".png" && extension != ".html") {
-    throw UsageError("--out is '" + request.report.string() + "', must end in .png or .html");
+  if (extension != ".png" && extension != ".svg" && extension != ".pdf") {
+    throw UsageError("--out is '" + request.report.string() + "', must end in .png, .svg or .pdf");
   }
   validate_options(request.options);
   validate_folds(request.folds);
@@ -310,8 +310,8 @@ Request parse(std::vector<std::string> const& arguments) {
 std::string help_text() {
   return R"(scc_inspect: how much of the structure of an image survives its translation.
 
-  scc_inspect INPUT TRANSLATION [--out report.png|report.html] [options]
-  scc_inspect --synthetic       [--out report.png|report.html] [options]
+  scc_inspect INPUT TRANSLATION [--out report.png|.svg|.pdf] [options]
+  scc_inspect --synthetic       [--out report.png|.svg|.pdf] [options]
   scc_inspect --pairs DIR_A DIR_B [--csv pairs.csv] [--worst K] [options]
   scc_inspect --select (INPUT TRANSLATION | --synthetic | --pairs DIR_A DIR_B) [--csv table.csv] [options]
 
@@ -324,7 +324,7 @@ Images are PNG, JPEG, binary PPM or binary PGM. 16-bit files are read as 8-bit (
 orientation tags are not obeyed. A grey image is compared with each channel of a colour image.
 
 Output
-  --out FILE            the picture, .png, or a page with the picture and a table, .html (scc_report.png)
+  --out FILE            the picture: .png, .svg or .pdf (scc_report.png)
   --csv FILE            one line per pair (scc_pairs.csv); with --select one line per candidate, if it is given
   --worst K             how many of the pairs with the lowest rSMI to list (10)
   --repeat N            take the shortest of N runs for the timing (5)

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "../drawing/image_file.hpp"
 #include "audit.hpp"
 #include "command_line.hpp"
-#include "image_file.hpp"
 #include "inspection.hpp"
 #include "numbers.hpp"
 #include "report.hpp"
@@ -32,8 +32,8 @@ ExitStatus complain(std::string message, ExitStatus status) {
 }
 
 void inspect_one(inspect::Request const& request) {
-  inspect::require_not_an_image(request.report, {request.input, request.translation});
-  inspect::require_folder_of(request.report);
+  drawing::require_not_an_image(request.report, {request.input, request.translation});
+  drawing::require_folder_of(request.report);
   auto const pair = request.task == inspect::Task::synthetic_pair
                       ? inspect::synthetic_pair()
                       : inspect::read_pair(request.input, request.translation);
@@ -43,11 +43,9 @@ void inspect_one(inspect::Request const& request) {
   for (auto const& row : numbers) {
     std::cout << std::left << std::setw(28) << row.name << row.value << '\n';
   }
-  auto const picture = inspect::draw_report(loss, pair, request.values, inspection);
-  bool const is_page = request.report.extension() == ".html";
-  inspect::write_file(request.report,
-                      is_page ? inspect::html_page(pair, picture, numbers) : inspect::encode_png(picture));
-  std::cout << std::setw(28) << (is_page ? "page" : "picture") << request.report.string() << '\n';
+  drawing::write_file(request.report,
+                      inspect::draw_report(loss, pair, request.values, inspection, drawing::format_of(request.report)));
+  std::cout << std::setw(28) << "picture" << request.report.string() << '\n';
 }
 
 ExitStatus run(inspect::Request const& request) {

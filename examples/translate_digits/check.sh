@@ -205,7 +205,9 @@ ends 0 "${long[@]}" --out halves --resume
 expect 'it goes on where it stopped' grep -q '^going on after iteration 15$' out.txt
 expect 'the same CSV' cmp -s whole/record.csv halves/record.csv
 expect 'the same weights and scores' same_result whole halves
-expect 'the same plot' cmp -s whole/accuracy.svg halves/accuracy.svg
+# cairo numbers its surfaces over the life of a program.
+plot_of() { sed -E "s/(surface|clip|image|source)-?[0-9]+/\1/g" "$1/accuracy.svg"; }
+expect 'the same plot' cmp -s <(plot_of whole) <(plot_of halves)
 expect 'the same samples' diff -r whole/samples halves/samples
 expect 'seven lines of CSV' test "$(wc -l < whole/record.csv)" -eq 7
 expect 'the header of the CSV' test "$(head -n 1 whole/record.csv)" = \

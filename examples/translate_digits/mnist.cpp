@@ -12,7 +12,7 @@
 #include <vector>
 #include <zlib.h>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "mnist.hpp"
 
 namespace translate_digits {
@@ -29,7 +29,7 @@ public:
     if (!std::filesystem::exists(path_, is_absent)) {
       auto const packed = path_.string() + ".gz";
       if (!std::filesystem::exists(packed, is_absent)) {
-        throw std::runtime_error("there is neither " + inspect::quoted(path_) + " nor that with .gz" + digits_source);
+        throw std::runtime_error("there is neither " + drawing::quoted(path_) + " nor that with .gz" + digits_source);
       }
       path_ = packed;
     }
@@ -38,15 +38,15 @@ public:
     }
     file_.reset(gzopen(path_.c_str(), "rb"));
     if (!file_) {
-      reject(inspect::system_reason());
+      reject(drawing::system_reason());
     }
   }
 
   [[noreturn]] void reject(std::string const& reason) const {
-    throw std::runtime_error("cannot use " + inspect::quoted(path_) + ": " + reason + digits_source);
+    throw std::runtime_error("cannot use " + drawing::quoted(path_) + ": " + reason + digits_source);
   }
 
-  std::string name() const { return inspect::quoted(path_); }
+  std::string name() const { return drawing::quoted(path_); }
 
   void read(std::uint8_t* bytes, std::size_t size) {
     std::size_t done = 0;
@@ -85,7 +85,7 @@ private:
       reject("it ends early");
     }
     if (status == Z_ERRNO) {
-      reject(inspect::system_reason());
+      reject(drawing::system_reason());
     }
     if (status != Z_OK && status != Z_STREAM_END) {
       reject("the packed data is damaged");

@@ -12,9 +12,9 @@ usage='usage: check.sh <path of scc_parameter_pictures> <path of scc_inspect>'
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 program=$(realpath "${1:?$usage}")
 inspect=$(realpath "${2:?$usage}")
-source "$here/../expectations.sh"
-page=$here/../../docs/parameters.md
-committed=$here/../../docs/parameters
+source "$here/../../examples/expectations.sh"
+page=$here/../parameters.md
+committed=$here/../parameters
 
 # rejects <status> <text> <arguments...>: that exit status, that text on stderr, and nothing written.
 rejects() {
