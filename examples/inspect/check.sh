@@ -113,36 +113,37 @@ succeeds --synthetic --out scene.pdf
 expect 'a whole PDF' sh -c '[ "$(head -c 5 scene.pdf)" = %PDF- ] && [ "$(tail -n 1 scene.pdf)" = %%EOF ]'
 
 # Wrong arguments
-rejects 2 'two files'
-rejects 2 'two files' rising.pgm
-rejects 2 'two files' rising.pgm rising.pgm rising.pgm
-rejects 2 "unknown option '--frobnicate'" rising.pgm rising.pgm --frobnicate
-rejects 2 "unknown option '-x'" -x
-rejects 2 '--bandwidth needs a value' rising.pgm rising.pgm --bandwidth
-rejects 2 '--domain needs two values' rising.pgm rising.pgm --domain 0
-rejects 2 "--bandwidth is 'wide', must be a number" rising.pgm rising.pgm --bandwidth wide
-rejects 2 "--lambda is '0.1x', must be a number" rising.pgm rising.pgm --lambda 0.1x
-rejects 2 "--centers is '9.5', must be a whole number" rising.pgm rising.pgm --centers 9.5
-rejects 2 '--bandwidth: bandwidth is 0, must be' rising.pgm rising.pgm --bandwidth 0
-rejects 2 '--bandwidth: bandwidth is nan' rising.pgm rising.pgm --bandwidth nan
-rejects 2 '--centers: centers_per_axis is 33' rising.pgm rising.pgm --centers 33
-rejects 2 '--beta: beta is 1' rising.pgm rising.pgm --beta 1
-rejects 2 '--lambda: lambda is -1' rising.pgm rising.pgm --lambda -1
-rejects 2 '--center-range: center_max' rising.pgm rising.pgm --center-range 1 -1
-rejects 2 '--domain: domain_max' rising.pgm rising.pgm --domain 1 1
-rejects 2 '--tolerance: tolerance is 1,' rising.pgm rising.pgm --tolerance 1
-rejects 2 '--values: the second value' rising.pgm rising.pgm --values 1 0
-rejects 2 '--values: the second value' rising.pgm rising.pgm --values 0 1e300
-rejects 2 '--domain: the second value' rising.pgm rising.pgm --domain 0 1e90
-rejects 2 "--kernel is 'cubic', must be one of: gaussian, reciprocal_gaussian" rising.pgm rising.pgm --kernel cubic
-rejects 2 "--basis is 'fourier', must be one of: automatic, chebyshev, histogram" rising.pgm rising.pgm --basis fourier
-rejects 2 '--repeat is 0' rising.pgm rising.pgm --repeat 0
+rejects 2 'TRANSLATION'
+rejects 2 'TRANSLATION' rising.pgm
+rejects 2 'third.pgm' rising.pgm rising.pgm third.pgm
+rejects 2 '--frobnicate' rising.pgm rising.pgm --frobnicate
+rejects 2 '-x' -x
+rejects 2 '--bandwidth' rising.pgm rising.pgm --bandwidth
+rejects 2 '--domain' rising.pgm rising.pgm --domain 0
+rejects 2 '--bandwidth' rising.pgm rising.pgm --bandwidth wide
+rejects 2 '--lambda' rising.pgm rising.pgm --lambda 0.1x
+rejects 2 '--centers' rising.pgm rising.pgm --centers 9.5
+rejects 2 'bandwidth' rising.pgm rising.pgm --bandwidth 0
+rejects 2 'bandwidth' rising.pgm rising.pgm --bandwidth nan
+rejects 2 'centers' rising.pgm rising.pgm --centers 33
+rejects 2 'beta' rising.pgm rising.pgm --beta 1
+rejects 2 'lambda' rising.pgm rising.pgm --lambda -1
+rejects 2 'center_max' rising.pgm rising.pgm --center-range 1 -1
+rejects 2 'domain' rising.pgm rising.pgm --domain 1 1
+rejects 2 'tolerance' rising.pgm rising.pgm --tolerance 1
+rejects 2 '--values' rising.pgm rising.pgm --values 1 0
+rejects 2 '--values' rising.pgm rising.pgm --values 0 1e300
+rejects 2 '--domain' rising.pgm rising.pgm --domain 0 1e90
+rejects 2 '--kernel' rising.pgm rising.pgm --kernel cubic
+rejects 2 '--basis' rising.pgm rising.pgm --basis fourier
+rejects 2 '--repeat' rising.pgm rising.pgm --repeat 0
 rejects 2 '--out' rising.pgm rising.pgm --out report.jpg
-rejects 2 '--csv is of no use without --pairs' rising.pgm rising.pgm --csv t.csv
-rejects 2 '--out is of no use with --pairs' --pairs . . --out r.png
-rejects 2 '--synthetic takes no files' --synthetic rising.pgm
-rejects 2 'exclude each other' --synthetic --pairs . .
-rejects 2 '--pairs needs two values' --pairs .
+rejects 2 '--csv' rising.pgm rising.pgm --csv t.csv
+rejects 2 '--out' --pairs . . --out r.png
+rejects 2 '--synthetic' --synthetic rising.pgm
+rejects 2 '--pairs' --pairs . . rising.pgm
+rejects 2 '--pairs' --synthetic --pairs . .
+rejects 2 '--pairs' --pairs .
 
 # Files that cannot be read
 head -c 100 rising.pgm >short.pgm
@@ -252,16 +253,15 @@ succeeds --select --synthetic --released-code --bandwidth 0.55 --lambda 0.05 --l
 expect 'bandwidths are those that these ridges allow' grep -q '^for comparison  *--bandwidth 0.55 --lambda 0.05: ' out.txt
 succeeds --select rising.pgm constant.pgm $few --values -2 2
 expect 'values outside the domain are remarked' grep -q '^remark  *128 pixel values are outside' out.txt
-rejects 2 '--folds is of no use without --select' rising.pgm rising.pgm --folds 3
-rejects 2 '--lambdas is of no use without --select' rising.pgm rising.pgm --lambdas 1
-rejects 2 '--out is of no use with --select' --select rising.pgm rising.pgm --out r.png
-rejects 2 '--worst is of no use with --select' --select --pairs a b --worst 3
-rejects 2 '--basis is of no use with --select' --select rising.pgm rising.pgm --basis histogram
-rejects 2 'needs two files' --select rising.pgm
-rejects 2 "--bandwidths is '1,x', must be numbers with commas" --select rising.pgm rising.pgm --bandwidths 1,x
-rejects 2 "--lambdas is '1,', must be numbers with commas" --select rising.pgm rising.pgm --lambdas 1,
-rejects 2 '--folds is 1, must be in [2, 256]' --select rising.pgm rising.pgm --folds 1
-rejects 2 '--block is -1, must be at least 0' --select rising.pgm rising.pgm --block -1
+rejects 2 '--folds' rising.pgm rising.pgm --folds 3
+rejects 2 '--lambdas' rising.pgm rising.pgm --lambdas 1
+rejects 2 '--out' --select rising.pgm rising.pgm --out r.png
+rejects 2 '--worst' --select --pairs a b --worst 3
+rejects 2 '--basis' --select rising.pgm rising.pgm --basis histogram
+rejects 2 'TRANSLATION' --select rising.pgm
+rejects 2 '--bandwidths' --select rising.pgm rising.pgm --bandwidths 1,x
+rejects 2 '--folds' --select rising.pgm rising.pgm --folds 1
+rejects 2 '--block' --select rising.pgm rising.pgm --block -1
 rejects 2 'bandwidth is -1' --select rising.pgm rising.pgm --bandwidths -1
 rejects 2 'lambda is 0, must be' --select rising.pgm rising.pgm --lambdas 0
 rejects 2 'has 4 squares of Folds::block = 8 for 5 folds' --select rising.pgm rising.pgm

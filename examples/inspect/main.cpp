@@ -1,16 +1,12 @@
 // SPDX-FileCopyrightText: The scc authors
 // SPDX-License-Identifier: MIT
 
-#include <algorithm>
-#include <exception>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <stdexcept>
-#include <string>
-#include <vector>
 
 #include "../drawing/image_file.hpp"
+#include "../program.hpp"
 #include "audit.hpp"
 #include "command_line.hpp"
 #include "inspection.hpp"
@@ -20,16 +16,6 @@
 #include "selection.hpp"
 
 namespace {
-
-enum ExitStatus { success = 0, failure = 1, usage = 2 };
-
-// One line, whatever a file is called.
-ExitStatus complain(std::string message, ExitStatus status) {
-  std::replace_if(
-    message.begin(), message.end(), [](unsigned char letter) { return letter < ' '; }, '?');
-  std::cerr << "scc_inspect: " << message << '\n';
-  return status;
-}
 
 void inspect_one(inspect::Request const& request) {
   drawing::require_not_an_image(request.report, {request.input, request.translation});
@@ -48,41 +34,25 @@ void inspect_one(inspect::Request const& request) {
   std::cout << std::setw(28) << "picture" << request.report.string() << '\n';
 }
 
-ExitStatus run(inspect::Request const& request) {
-  if (request.selects && request.task != inspect::Task::help) {
+int run(inspect::Request const& request) {
+  if (request.selects) {
     if (!inspect::select(request)) {
-      return complain("no pair of images could be used", failure);
+      throw std::runtime_error("no pair of images could be used");
     }
-    std::cout.flush();
-    return std::cout ? success : complain("cannot write to the standard output", failure);
+  } else if (request.task != inspect::Task::audit) {
+    inspect_one(request);
+  } else if (!inspect::audit(request)) {
+    throw std::runtime_error("no pair of images could be measured");
   }
-  switch (request.task) {
-    case inspect::Task::help:
-      std::cout << inspect::help_text();
-      break;
-    case inspect::Task::audit:
-      if (!inspect::audit(request)) {
-        return complain("no pair of images could be measured", failure);
-      }
-      break;
-    case inspect::Task::one_pair:
-    case inspect::Task::synthetic_pair:
-      inspect_one(request);
-  }
-  std::cout.flush();
-  return std::cout ? success : complain("cannot write to the standard output", failure);
+  return 0;
 }
 
 }  // namespace
 
-int main(int argument_count, char** arguments) {
-  try {
-    return run(inspect::parse({arguments + 1, arguments + argument_count}));
-  } catch (inspect::UsageError const& error) {
-    return complain(error.what(), usage);
-  } catch (std::invalid_argument const& error) {  // options that are right one by one but not together
-    return complain(error.what(), usage);
-  } catch (std::exception const& error) {
-    return complain(error.what(), failure);
-  }
+int main(int count, char** arguments) {
+  inspect::Request request;
+  CLI::App app("", "scc_inspect");
+  set_up(app);
+  inspect::add_options(app, request);
+  return run_program(app, count, arguments, [&] { return run(request); });
 }
