@@ -24,7 +24,7 @@ public:
 
   std::string make_option_desc(CLI::Option const* option) const override {
     auto const value = option->get_default_str();
-    return option->get_description() + (value.empty() || value == "[]" || value == "\"\"" ? "" : " (" + value + ')');
+    return option->get_description() + (value.empty() ? "" : " (" + value + ')');
   }
 };
 

@@ -102,6 +102,7 @@ void add_selection_options(CLI::App& app, Request& request, CLI::Option* select)
     app.add_option(name, values, help)
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->default_str("")
       ->type_name("A,B,...")
       ->needs(select)
       ->group(group);
@@ -146,7 +147,8 @@ cross-validation, and prints how each candidate did.
 Images are PNG, JPEG, binary PPM or binary PGM. 16-bit files are read as 8-bit (this is said), transparency is dropped,
 orientation tags are not obeyed. A grey image is compared with each channel of a colour image.)");
   app.footer(
-    R"(A file whose name starts with '-' may follow after --. An existing FILE is replaced, unless it is one of the images.
+    R"(If the trainer feeds [0, 1] to a loss with the domain [-1, 1], say --values 0 1.
+A file whose name starts with '-' may follow after --. An existing FILE is replaced, unless it is one of the images.
 
 --pairs looks into subfolders too; two files are a pair if their paths below DIR_A and DIR_B agree but for the extension.
 Columns of the CSV: name, rsmi, x_outside, x_nan, y_outside, y_nan (counts of values of the input and of the translation
@@ -177,8 +179,7 @@ Exit status: 0 done, 1 something could not be read or written (with --pairs: no 
                            [&request](Range const& range) {
                              request.values = {range.first, range.second};
                            },
-                           "pixel values that the bytes 0 and 255 stand for; if the trainer feeds [0, 1] to a "
-                           "loss with the domain [-1, 1], say 0 1")
+                           "pixel values that the bytes 0 and 255 stand for")
                          ->default_str("the domain")
                          ->type_name("LO HI")
                          ->group("Images");

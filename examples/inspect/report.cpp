@@ -28,7 +28,7 @@ constexpr int margin_plot = 52;  // height of the bars along the joint histogram
 constexpr int column_left = 780;
 constexpr int column_width = page_width - margin - column_left;
 
-constexpr double small_text = 8.75;
+constexpr double small_text = 9.2;
 constexpr double normal_text = 9.5;
 constexpr double heading_text = 12.5;
 
