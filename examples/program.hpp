@@ -38,8 +38,8 @@ inline void set_up(CLI::App& app) {
 /// Parses the arguments and runs the program; every error is one line on stderr.
 ///
 /// @param run  Its result is the exit status.
-/// @return The exit status: 1 if `run` throws, 2 if the arguments are wrong or run() throws std::invalid_argument, because
-///         they are right one by one but not together.
+/// @return The exit status: 1 if `run` throws, 2 if the arguments are wrong or run() throws std::invalid_argument,
+///         because they are right one by one but not together.
 template <class Run>
 int run_program(CLI::App& app, int count, char** arguments, Run const& run) {
   auto const complain = [&](std::string message, int status) {

@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <utility>
 
-/// A line with what is done, the rate and the time left: rewritten in place on a terminal, and a new one every ten seconds
-/// elsewhere.
+/// A line with what is done, the rate and the time left: rewritten in place on a terminal, and a new one every ten
+/// seconds elsewhere.
 class Progress {
 public:
   /// @param out          std::cout or std::cerr.

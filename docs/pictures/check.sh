@@ -49,7 +49,7 @@ for name in "${!sizes[@]}"; do
   expect "$name.png is shown by the page" grep -qF "](parameters/$name.png)" "$page"
   # Not all bytes: another compiler may round a pixel differently. The head has the size.
   expect "the committed $name.png has that size, too" cmp -n 24 "pictures/$name.png" "$committed/$name.png"
-  expect "$name.png has less than 150 kB" [ "$(wc -c < "pictures/$name.png")" -lt 150000 ]
+  expect "the committed $name.png has less than 150 kB" [ "$(wc -c < "$committed/$name.png")" -lt 150000 ]
 done
 
 # The numbers of rSMI in the page have three digits after the point, up to the part about choosing, which has others.
