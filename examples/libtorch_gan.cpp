@@ -3,8 +3,8 @@
 
 /// @file
 /// A small GAN that translates digits from white ink on black to dark ink on coloured paper, without pairs and labels.
-/// It is trained without and with SCC, which alone asks that a translated 3 is a 3. Prints how many digits are kept, and
-/// some of them; fails if that is more than half without SCC, or fewer than 95 % with it.
+/// It is trained without and with SCC, which alone asks that a translated 3 is a 3. Prints how many digits are kept,
+/// and some of them; fails if that is more than half without SCC, or fewer than 95 % with it.
 ///
 ///   scc_libtorch_gan [SEED]
 
