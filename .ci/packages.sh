@@ -7,7 +7,7 @@
 # What every build needs, and what the parts need beyond it.
 build_packages=(cmake make g++ libeigen3-dev)
 test_packages=(catch2 python3)
-example_packages=(libstb-dev)
+example_packages=(libstb-dev libcairo2-dev fonts-dejavu-core libcli11-dev)
 bench_packages=(libbenchmark-dev)
 # For bench/compare: what the library is compared with, and the plot.
 compare_packages=(python3-torch python3-matplotlib)

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "../drawing/image_file.hpp"
 #include "audit.hpp"
-#include "image_file.hpp"
 #include "image_pairs.hpp"
 #include "inspection.hpp"
 
@@ -62,7 +62,7 @@ private:
   // A line reaches the file at once: an audit that is stopped keeps what it has measured.
   void require_written() {
     if (!file_.flush()) {
-      throw std::runtime_error("cannot write " + quoted(path_) + ": " + system_reason());
+      throw std::runtime_error("cannot write " + drawing::quoted(path_) + ": " + drawing::system_reason());
     }
   }
 
@@ -76,8 +76,8 @@ bool audit(Request const& request) {
   scc::cpu::Loss const loss(request.options);
   auto const inputs = list_images(request.input);
   auto const translations = list_images(request.translation);
-  require_not_an_image(request.csv, files_of(inputs));
-  require_not_an_image(request.csv, files_of(translations));
+  drawing::require_not_an_image(request.csv, files_of(inputs));
+  drawing::require_not_an_image(request.csv, files_of(translations));
 
   CsvFile csv(request.csv);
   scc::cpu::Workspace workspace;

@@ -100,51 +100,50 @@ cp rising.pgm ./--odd.pgm
 succeeds -- --odd.pgm rising.pgm
 expect 'a file may start with a hyphen after --' near "$(value rSMI)" "$itself" 1e-6
 
-# The picture is a PNG that the program itself can read, and the page holds the same kind of picture.
+# The picture: PNG, which the program itself can read, SVG and PDF.
 succeeds --synthetic --out scene.png
 expect 'a PNG signature' test "$(head -c 8 scene.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a
 expect 'the built-in scene keeps some structure' below 0.05 "$(value rSMI)"
-scene=$(value rSMI)
 succeeds scene.png scene.png --out again.png
 expect 'the picture is a whole PNG' grep -Eq '^input +scene.png, 1500 x [0-9]+, RGB$' out.txt
-succeeds --synthetic --out scene.html
-expect 'the page has the numbers' grep -qF "<td>$scene</td>" scene.html
-sed -n 's/.*src="data:image\/png;base64,\([^"]*\)".*/\1/p' scene.html | base64 -d >embedded.png
-succeeds embedded.png embedded.png --out again.png
-expect 'the page holds a whole PNG' grep -Eq '^input +embedded.png, 1500 x [0-9]+, RGB$' out.txt
-expect 'the page needs no other file' sh -c '! grep -Eq "(src|href)=\"[^d]|https?:" scene.html'
+succeeds --synthetic --out scene.svg
+expect 'a whole SVG' sh -c 'grep -q "^<svg .*width=\"1500" scene.svg && [ "$(tail -n 1 scene.svg)" = "</svg>" ]'
+expect 'the SVG needs no other file' sh -c '! grep -Eq "href=\"[^d#]" scene.svg'
+succeeds --synthetic --out scene.pdf
+expect 'a whole PDF' sh -c '[ "$(head -c 5 scene.pdf)" = %PDF- ] && [ "$(tail -n 1 scene.pdf)" = %%EOF ]'
 
 # Wrong arguments
-rejects 2 'two files'
-rejects 2 'two files' rising.pgm
-rejects 2 'two files' rising.pgm rising.pgm rising.pgm
-rejects 2 "unknown option '--frobnicate'" rising.pgm rising.pgm --frobnicate
-rejects 2 "unknown option '-x'" -x
-rejects 2 '--bandwidth needs a value' rising.pgm rising.pgm --bandwidth
-rejects 2 '--domain needs two values' rising.pgm rising.pgm --domain 0
-rejects 2 "--bandwidth is 'wide', must be a number" rising.pgm rising.pgm --bandwidth wide
-rejects 2 "--lambda is '0.1x', must be a number" rising.pgm rising.pgm --lambda 0.1x
-rejects 2 "--centers is '9.5', must be a whole number" rising.pgm rising.pgm --centers 9.5
-rejects 2 '--bandwidth: bandwidth is 0, must be' rising.pgm rising.pgm --bandwidth 0
-rejects 2 '--bandwidth: bandwidth is nan' rising.pgm rising.pgm --bandwidth nan
-rejects 2 '--centers: centers_per_axis is 33' rising.pgm rising.pgm --centers 33
-rejects 2 '--beta: beta is 1' rising.pgm rising.pgm --beta 1
-rejects 2 '--lambda: lambda is -1' rising.pgm rising.pgm --lambda -1
-rejects 2 '--center-range: center_max' rising.pgm rising.pgm --center-range 1 -1
-rejects 2 '--domain: domain_max' rising.pgm rising.pgm --domain 1 1
-rejects 2 '--tolerance: tolerance is 1,' rising.pgm rising.pgm --tolerance 1
-rejects 2 '--values: the second value' rising.pgm rising.pgm --values 1 0
-rejects 2 '--values: the second value' rising.pgm rising.pgm --values 0 1e300
-rejects 2 '--domain: the second value' rising.pgm rising.pgm --domain 0 1e90
-rejects 2 "--kernel is 'cubic', must be one of: gaussian, reciprocal_gaussian" rising.pgm rising.pgm --kernel cubic
-rejects 2 "--basis is 'fourier', must be one of: automatic, chebyshev, histogram" rising.pgm rising.pgm --basis fourier
-rejects 2 '--repeat is 0' rising.pgm rising.pgm --repeat 0
-rejects 2 'must end in .png or .html' rising.pgm rising.pgm --out report.jpg
-rejects 2 '--csv is of no use without --pairs' rising.pgm rising.pgm --csv t.csv
-rejects 2 '--out is of no use with --pairs' --pairs . . --out r.png
-rejects 2 '--synthetic takes no files' --synthetic rising.pgm
-rejects 2 'exclude each other' --synthetic --pairs . .
-rejects 2 '--pairs needs two values' --pairs .
+rejects 2 'TRANSLATION'
+rejects 2 'TRANSLATION' rising.pgm
+rejects 2 'third.pgm' rising.pgm rising.pgm third.pgm
+rejects 2 '--frobnicate' rising.pgm rising.pgm --frobnicate
+rejects 2 '-x' -x
+rejects 2 '--bandwidth' rising.pgm rising.pgm --bandwidth
+rejects 2 '--domain' rising.pgm rising.pgm --domain 0
+rejects 2 '--bandwidth' rising.pgm rising.pgm --bandwidth wide
+rejects 2 '--lambda' rising.pgm rising.pgm --lambda 0.1x
+rejects 2 '--centers' rising.pgm rising.pgm --centers 9.5
+rejects 2 'bandwidth' rising.pgm rising.pgm --bandwidth 0
+rejects 2 'bandwidth' rising.pgm rising.pgm --bandwidth nan
+rejects 2 'centers' rising.pgm rising.pgm --centers 33
+rejects 2 'beta' rising.pgm rising.pgm --beta 1
+rejects 2 'lambda' rising.pgm rising.pgm --lambda -1
+rejects 2 'center_max' rising.pgm rising.pgm --center-range 1 -1
+rejects 2 'domain' rising.pgm rising.pgm --domain 1 1
+rejects 2 'tolerance' rising.pgm rising.pgm --tolerance 1
+rejects 2 '--values' rising.pgm rising.pgm --values 1 0
+rejects 2 '--values' rising.pgm rising.pgm --values 0 1e300
+rejects 2 '--domain' rising.pgm rising.pgm --domain 0 1e90
+rejects 2 '--kernel' rising.pgm rising.pgm --kernel cubic
+rejects 2 '--basis' rising.pgm rising.pgm --basis fourier
+rejects 2 '--repeat' rising.pgm rising.pgm --repeat 0
+rejects 2 '--out' rising.pgm rising.pgm --out report.jpg
+rejects 2 '--csv' rising.pgm rising.pgm --csv t.csv
+rejects 2 '--out' --pairs . . --out r.png
+rejects 2 '--synthetic' --synthetic rising.pgm
+rejects 2 '--pairs' --pairs . . rising.pgm
+rejects 2 '--pairs' --synthetic --pairs . .
+rejects 2 '--pairs' --pairs .
 
 # Files that cannot be read
 head -c 100 rising.pgm >short.pgm
@@ -208,7 +207,7 @@ expect 'the counts' grep -q '^pairs measured: 3, failed: 3$' out.txt
 expect 'a file of the first folder without partner' grep -q '^  a/alone.pgm$' out.txt
 expect 'a file of the second folder without partner' grep -q '^  b/lonely.pgm$' out.txt
 expect 'the worst pair first' test "$(grep -A 1 '^lowest rSMI (2 worst of 3)' out.txt | tail -n 1 | awk '{print $2}')" = flat
-expect 'progress on stderr' grep -q '^measured 6 of 6$' err.txt
+expect 'progress on stderr' grep -q '^measured 6 of 6 ' err.txt
 expect 'no control characters where there is no terminal' sh -c "! grep -q \"\$(printf '\r')\" err.txt"
 
 mkdir only_bad nothing
@@ -254,16 +253,15 @@ succeeds --select --synthetic --released-code --bandwidth 0.55 --lambda 0.05 --l
 expect 'bandwidths are those that these ridges allow' grep -q '^for comparison  *--bandwidth 0.55 --lambda 0.05: ' out.txt
 succeeds --select rising.pgm constant.pgm $few --values -2 2
 expect 'values outside the domain are remarked' grep -q '^remark  *128 pixel values are outside' out.txt
-rejects 2 '--folds is of no use without --select' rising.pgm rising.pgm --folds 3
-rejects 2 '--lambdas is of no use without --select' rising.pgm rising.pgm --lambdas 1
-rejects 2 '--out is of no use with --select' --select rising.pgm rising.pgm --out r.png
-rejects 2 '--worst is of no use with --select' --select --pairs a b --worst 3
-rejects 2 '--basis is of no use with --select' --select rising.pgm rising.pgm --basis histogram
-rejects 2 'needs two files' --select rising.pgm
-rejects 2 "--bandwidths is '1,x', must be numbers with commas" --select rising.pgm rising.pgm --bandwidths 1,x
-rejects 2 "--lambdas is '1,', must be numbers with commas" --select rising.pgm rising.pgm --lambdas 1,
-rejects 2 '--folds is 1, must be in [2, 256]' --select rising.pgm rising.pgm --folds 1
-rejects 2 '--block is -1, must be at least 0' --select rising.pgm rising.pgm --block -1
+rejects 2 '--folds' rising.pgm rising.pgm --folds 3
+rejects 2 '--lambdas' rising.pgm rising.pgm --lambdas 1
+rejects 2 '--out' --select rising.pgm rising.pgm --out r.png
+rejects 2 '--worst' --select --pairs a b --worst 3
+rejects 2 '--basis' --select rising.pgm rising.pgm --basis histogram
+rejects 2 'TRANSLATION' --select rising.pgm
+rejects 2 '--bandwidths' --select rising.pgm rising.pgm --bandwidths 1,x
+rejects 2 '--folds' --select rising.pgm rising.pgm --folds 1
+rejects 2 '--block' --select rising.pgm rising.pgm --block -1
 rejects 2 'bandwidth is -1' --select rising.pgm rising.pgm --bandwidths -1
 rejects 2 'lambda is 0, must be' --select rising.pgm rising.pgm --lambdas 0
 rejects 2 'has 4 squares of Folds::block = 8 for 5 folds' --select rising.pgm rising.pgm

@@ -9,18 +9,14 @@
 #include <filesystem>
 #include <scc/options.hpp>
 #include <scc/selection.hpp>
-#include <stdexcept>
-#include <string>
-#include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace inspect {
 
-/// Arguments that ask for nothing that can be done.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-enum class Task { help, one_pair, synthetic_pair, audit };
+enum class Task { one_pair, synthetic_pair, audit };
 
 /// The pixel values that the bytes 0 and 255 stand for.
 struct ValueRange {
@@ -42,12 +38,7 @@ struct Request {
   ValueRange values{-1, 1};  ///< The domain of the options if not given.
 };
 
-/// Understands the arguments after the program's name.
-///
-/// @throws UsageError that names the argument and the reason.
-Request parse(std::vector<std::string> const& arguments);
-
-/// What --help prints.
-std::string help_text();
+/// Adds the options, which set the request when the arguments are parsed.
+void add_options(CLI::App& app, Request& request);
 
 }  // namespace inspect

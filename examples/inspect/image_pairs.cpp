@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <iostream>
 #include <stdexcept>
 #include <system_error>
 
-#include "image_file.hpp"
+#include "../drawing/image_file.hpp"
+#include "../progress.hpp"
 #include "image_pairs.hpp"
-#include "progress.hpp"
 
 namespace inspect {
 
@@ -20,7 +21,8 @@ namespace {
 
 fs::path const& only_file(std::vector<fs::path> const& files) {
   if (files.size() > 1) {
-    throw std::runtime_error("ambiguous: " + quoted(files[0]) + " and " + quoted(files[1]) + " have the same name");
+    throw std::runtime_error("ambiguous: " + drawing::quoted(files[0]) + " and " + drawing::quoted(files[1]) +
+                             " have the same name");
   }
   return files[0];
 }
@@ -33,13 +35,13 @@ Listing list_images(fs::path const& folder) {
   Listing listing;
   for (; !error && entries != fs::recursive_directory_iterator{}; entries.increment(error)) {
     std::error_code is_gone;
-    if (entries->is_regular_file(is_gone) && has_image_name(entries->path())) {
+    if (entries->is_regular_file(is_gone) && drawing::has_image_name(entries->path())) {
       auto const name = fs::path(entries->path().lexically_relative(folder)).replace_extension().generic_string();
       listing[name].push_back(entries->path());
     }
   }
   if (error) {
-    throw std::runtime_error("cannot read the folder " + quoted(folder) + ": " + error.message());
+    throw std::runtime_error("cannot read the folder " + drawing::quoted(folder) + ": " + error.message());
   }
   return listing;
 }
@@ -60,7 +62,7 @@ void report_partnerless(Listing const& listing, Listing const& other, fs::path c
     }
   }
   if (!alone.empty()) {
-    std::cout << "without partner in " << quoted(folder) << ": " << alone.size() << '\n';
+    std::cout << "without partner in " << drawing::quoted(folder) << ": " << alone.size() << '\n';
   }
   for (auto const& file : alone) {
     std::cout << "  " << file.string() << '\n';
@@ -71,7 +73,8 @@ void for_each_pair(Listing const& inputs, Listing const& translations,
                    std::function<void(ImagePair const&)> const& measure,
                    std::function<void(std::string const&, std::string const&)> const& finish) {
   auto const is_paired = [&](auto const& entry) { return translations.count(entry.first) != 0; };
-  Progress progress(static_cast<std::size_t>(std::count_if(inputs.begin(), inputs.end(), is_paired)));
+  Progress progress(std::cerr, "measured", 0, std::count_if(inputs.begin(), inputs.end(), is_paired));
+  std::int64_t done = 0;
   for (auto const& [name, files] : inputs) {
     auto const partner = translations.find(name);
     if (partner == translations.end()) {
@@ -84,8 +87,11 @@ void for_each_pair(Listing const& inputs, Listing const& translations,
       reason = error.what();
     }
     finish(name, reason);
-    progress.advance();
+    if (progress.is_due(++done)) {
+      progress.show(done);
+    }
   }
+  progress.end_line();
 }
 
 }  // namespace inspect

@@ -18,7 +18,7 @@ namespace {
 
 using View = scc::ImageBatch<float const>;
 
-std::vector<float> pixel_values(Image const& image, ValueRange values) {
+std::vector<float> pixel_values(drawing::Image const& image, ValueRange values) {
   std::vector<float> result(image.pixels.size());
   std::transform(image.pixels.begin(), image.pixels.end(), result.begin(), [&](std::uint8_t byte) {
     return static_cast<float>(values.low + (values.high - values.low) * byte / 255);
@@ -27,7 +27,7 @@ std::vector<float> pixel_values(Image const& image, ValueRange values) {
 }
 
 // A grey image is shown as `channels` equal ones: stride 0 repeats it without a copy.
-View view(Image const& image, std::vector<float> const& values, int channels) {
+View view(drawing::Image const& image, std::vector<float> const& values, int channels) {
   auto result = View::channels_last(values.data(), 1, image.channels, image.height, image.width);
   if (image.channels < channels) {
     result.channels = channels;
@@ -88,16 +88,16 @@ std::vector<float> lengths(std::vector<float> const& gradient, int channels, boo
 }  // namespace
 
 ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path const& translation) {
-  ImagePair pair{input.filename().string(), translation.filename().string(), read_image(input),
-                 read_image(translation)};
+  ImagePair pair{input.filename().string(), translation.filename().string(), drawing::read_image(input),
+                 drawing::read_image(translation)};
   auto const& a = pair.input;
   auto const& b = pair.translation;
   if (a.width != b.width || a.height != b.height) {
-    auto const size = [](Image const& image) {
+    auto const size = [](drawing::Image const& image) {
       return std::to_string(image.width) + " x " + std::to_string(image.height);
     };
-    throw std::runtime_error("sizes differ: " + quoted(input) + " is " + size(a) + ", " + quoted(translation) + " is " +
-                             size(b));
+    throw std::runtime_error("sizes differ: " + drawing::quoted(input) + " is " + size(a) + ", " +
+                             drawing::quoted(translation) + " is " + size(b));
   }
   return pair;
 }

@@ -11,15 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "../drawing/image_file.hpp"
 #include "command_line.hpp"
-#include "image_file.hpp"
 
 namespace inspect {
 
 /// An input image and its translation, of the same size.
 struct ImagePair {
   std::string input_name, translation_name;
-  Image input, translation;
+  drawing::Image input, translation;
 };
 
 /// Reads both files.

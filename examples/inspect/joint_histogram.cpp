@@ -12,6 +12,8 @@
 
 namespace inspect {
 
+using drawing::Color, drawing::Point, drawing::Segment;
+
 JointHistogram joint_histogram(ImagePair const& pair) {
   constexpr auto cells = static_cast<std::size_t>(JointHistogram::cells);
   JointHistogram result;
@@ -40,7 +42,7 @@ Color count_color(JointHistogram const& histogram, std::int64_t count, Color bac
     return background;
   }
   double const share = std::log1p(static_cast<double>(count)) / std::log1p(static_cast<double>(histogram.largest));
-  return mix(background, colors::ink, 0.18 + 0.82 * share);
+  return mix(background, drawing::colors::ink, 0.18 + 0.82 * share);
 }
 
 RatioMap ratio_map(scc::Options const& options, scc::Statistics const& statistics, ValueRange values) {

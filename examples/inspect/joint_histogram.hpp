@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "canvas.hpp"
+#include "../drawing/canvas.hpp"
 #include "inspection.hpp"
 
 namespace inspect {
@@ -29,7 +29,7 @@ struct JointHistogram {
 JointHistogram joint_histogram(ImagePair const& pair);
 
 /// The colour of a cell with `count` pairs on a background that shows where there are none: the darker the more.
-Color count_color(JointHistogram const& histogram, std::int64_t count, Color background);
+drawing::Color count_color(JointHistogram const& histogram, std::int64_t count, drawing::Color background);
 
 /// Samples of r(u, v) = sum_l alpha_l phi_l(u, v) on a square grid over the range of the pixel values, ends included.
 struct RatioMap {
@@ -43,6 +43,6 @@ struct RatioMap {
 RatioMap ratio_map(scc::Options const& options, scc::Statistics const& statistics, ValueRange values);
 
 /// The lines r = level, in units of the grid: (0, 0) is the smallest u and v, (points - 1, points - 1) the largest.
-std::vector<Segment> contour(RatioMap const& ratio, double level);
+std::vector<drawing::Segment> contour(RatioMap const& ratio, double level);
 
 }  // namespace inspect

@@ -1,18 +1,14 @@
 // SPDX-FileCopyrightText: The scc authors
 // SPDX-License-Identifier: MIT
 
-#include <algorithm>
-#include <exception>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <stdexcept>
-#include <string>
-#include <vector>
 
+#include "../drawing/image_file.hpp"
+#include "../program.hpp"
 #include "audit.hpp"
 #include "command_line.hpp"
-#include "image_file.hpp"
 #include "inspection.hpp"
 #include "numbers.hpp"
 #include "report.hpp"
@@ -21,19 +17,9 @@
 
 namespace {
 
-enum ExitStatus { success = 0, failure = 1, usage = 2 };
-
-// One line, whatever a file is called.
-ExitStatus complain(std::string message, ExitStatus status) {
-  std::replace_if(
-    message.begin(), message.end(), [](unsigned char letter) { return letter < ' '; }, '?');
-  std::cerr << "scc_inspect: " << message << '\n';
-  return status;
-}
-
 void inspect_one(inspect::Request const& request) {
-  inspect::require_not_an_image(request.report, {request.input, request.translation});
-  inspect::require_folder_of(request.report);
+  drawing::require_not_an_image(request.report, {request.input, request.translation});
+  drawing::require_folder_of(request.report);
   auto const pair = request.task == inspect::Task::synthetic_pair
                       ? inspect::synthetic_pair()
                       : inspect::read_pair(request.input, request.translation);
@@ -43,48 +29,30 @@ void inspect_one(inspect::Request const& request) {
   for (auto const& row : numbers) {
     std::cout << std::left << std::setw(28) << row.name << row.value << '\n';
   }
-  auto const picture = inspect::draw_report(loss, pair, request.values, inspection);
-  bool const is_page = request.report.extension() == ".html";
-  inspect::write_file(request.report,
-                      is_page ? inspect::html_page(pair, picture, numbers) : inspect::encode_png(picture));
-  std::cout << std::setw(28) << (is_page ? "page" : "picture") << request.report.string() << '\n';
+  drawing::write_file(request.report,
+                      inspect::draw_report(loss, pair, request.values, inspection, drawing::format_of(request.report)));
+  std::cout << std::setw(28) << "picture" << request.report.string() << '\n';
 }
 
-ExitStatus run(inspect::Request const& request) {
-  if (request.selects && request.task != inspect::Task::help) {
+int run(inspect::Request const& request) {
+  if (request.selects) {
     if (!inspect::select(request)) {
-      return complain("no pair of images could be used", failure);
+      throw std::runtime_error("no pair of images could be used");
     }
-    std::cout.flush();
-    return std::cout ? success : complain("cannot write to the standard output", failure);
+  } else if (request.task != inspect::Task::audit) {
+    inspect_one(request);
+  } else if (!inspect::audit(request)) {
+    throw std::runtime_error("no pair of images could be measured");
   }
-  switch (request.task) {
-    case inspect::Task::help:
-      std::cout << inspect::help_text();
-      break;
-    case inspect::Task::audit:
-      if (!inspect::audit(request)) {
-        return complain("no pair of images could be measured", failure);
-      }
-      break;
-    case inspect::Task::one_pair:
-    case inspect::Task::synthetic_pair:
-      inspect_one(request);
-  }
-  std::cout.flush();
-  return std::cout ? success : complain("cannot write to the standard output", failure);
+  return 0;
 }
 
 }  // namespace
 
-int main(int argument_count, char** arguments) {
-  try {
-    return run(inspect::parse({arguments + 1, arguments + argument_count}));
-  } catch (inspect::UsageError const& error) {
-    return complain(error.what(), usage);
-  } catch (std::invalid_argument const& error) {  // options that are right one by one but not together
-    return complain(error.what(), usage);
-  } catch (std::exception const& error) {
-    return complain(error.what(), failure);
-  }
+int main(int count, char** arguments) {
+  inspect::Request request;
+  CLI::App app("", "scc_inspect");
+  set_up(app);
+  inspect::add_options(app, request);
+  return run_program(app, count, arguments, [&] { return run(request); });
 }

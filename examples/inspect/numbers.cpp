@@ -14,7 +14,7 @@ namespace {
 
 std::string interval(double low, double high) { return "[" + significant(low, 6) + ", " + significant(high, 6) + "]"; }
 
-std::string size_text(Image const& image) {
+std::string size_text(drawing::Image const& image) {
   return std::to_string(image.width) + " x " + std::to_string(image.height) +
          (image.channels == 1 ? ", grey" : ", RGB") + (image.reduced_from_16_bits ? " (16 bits, read as 8)" : "");
 }

@@ -5,15 +5,17 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
-#include "canvas.hpp"
+#include "../drawing/canvas.hpp"
 #include "joint_histogram.hpp"
+#include "numbers.hpp"
 #include "report.hpp"
 
 namespace inspect {
 
 namespace {
+
+using namespace drawing;
 
 constexpr int margin = 48;
 constexpr int page_width = 1500;
@@ -26,46 +28,14 @@ constexpr int margin_plot = 52;  // height of the bars along the joint histogram
 constexpr int column_left = 780;
 constexpr int column_width = page_width - margin - column_left;
 
-constexpr double small_text = 9.5;
-constexpr double normal_text = 10.5;
-constexpr double heading_text = 13;
+constexpr double small_text = 9.2;
+constexpr double normal_text = 9.5;
+constexpr double heading_text = 12.5;
 
 constexpr Color less_than_one{18, 62, 140};
 constexpr Color more_than_one{160, 20, 40};
 
-// Round numbers from low to high, about `count` of them.
-std::vector<double> round_numbers(double low, double high, int count) {
-  double const rough = (high - low) / count;
-  if (!(rough > 0) || !std::isfinite(rough)) {
-    return {};
-  }
-  double const power = std::pow(10, std::floor(std::log10(rough)));
-  double step = 10 * power;
-  for (double const factor : {5.0, 2.0, 1.0}) {
-    if (factor * power >= 0.999 * rough) {
-      step = factor * power;
-    }
-  }
-  std::vector<double> numbers;
-  auto const first = static_cast<std::int64_t>(std::ceil(low / step - 1e-6));
-  auto const last = static_cast<std::int64_t>(std::floor(high / step + 1e-6));
-  for (auto k = first; k <= last; ++k) {
-    numbers.push_back(static_cast<double>(k) * step);
-  }
-  return numbers;
-}
-
-// `text`, with its middle left out if it is wider than `width`.
-std::string shortened(std::string text, double height, double width) {
-  std::string result = text;
-  while (text_width(result) * height > width && text.size() > 3) {
-    text.erase(text.size() / 2, 1);
-    result = text.substr(0, text.size() / 2) + "..." + text.substr(text.size() / 2);
-  }
-  return result;
-}
-
-Box image_place(Image const& image, int index) {
+Box image_place(drawing::Image const& image, int index) {
   double const scale = static_cast<double>(image_box) / std::max(image.width, image.height);
   auto const extent = [&](int size) { return std::max(1, static_cast<int>(std::lround(size * scale))); };
   return {margin + index * image_step, images_top, extent(image.width), extent(image.height)};
@@ -74,7 +44,8 @@ Box image_place(Image const& image, int index) {
 // Draws one report; every part of it is a function that draws at its place.
 class Report {
 public:
-  Report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, Inspection const& inspection)
+  Report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, Inspection const& inspection,
+         Format format)
       : loss_(loss),
         pair_(pair),
         values_(values),
@@ -82,23 +53,33 @@ public:
         histogram_(joint_histogram(pair)),
         ratio_(ratio_map(loss.options(), inspection.statistics, values)),
         plot_{plot_left, image_place(pair.input, 0).bottom() + 176, plot_size, plot_size},
-        canvas_(page_width, plot_.bottom() + 88) {}
+        canvas_(page_width, plot_.bottom() + 88, format) {}
 
-  Image draw() {
+  std::string draw() {
     draw_title();
     draw_image(0, "Input: " + pair_.input_name, pair_.input);
     draw_image(1, "Translation: " + pair_.translation_name, pair_.translation);
     draw_sensitivity();
     draw_joint_plot();
     draw_column();
-    return canvas_.image();
+    return canvas_.finish();
   }
 
 private:
+  // `text`, with its middle left out if it is wider than `width`.
+  std::string shortened(std::string text, double height, double width) {
+    std::string result = text;
+    while (canvas_.text_width(result, height) > width && text.size() > 3) {
+      text.erase(text.size() / 2, 1);
+      result = text.substr(0, text.size() / 2) + "..." + text.substr(text.size() / 2);
+    }
+    return result;
+  }
+
   void draw_title() {
     auto const number = "rSMI " + fixed(inspection_.score.rsmi, 4);
-    canvas_.text({margin, 82}, number, 30, colors::ink);
-    double const beside = margin + text_width(number) * 30 + 32;
+    canvas_.text({margin, 82}, number, 30, colors::ink, Align::left, Direction::right, Weight::bold);
+    double const beside = margin + canvas_.text_width(number, 30, Weight::bold) + 32;
     canvas_.text({beside, 62}, "How much of the input's structure the translation keeps", 14, colors::ink);
     canvas_.text({beside, 83}, "estimated from all pairs (input value u, translation value v) at the same pixel", 10.5,
                  colors::grey);
@@ -106,15 +87,19 @@ private:
     canvas_.fill({margin, 132, page_width - 2 * margin, 1}, colors::light_grey);
   }
 
-  void draw_heading(int index, std::string const& heading) {
+  void draw_heading(Point at, std::string const& heading) {
+    canvas_.text(at, heading, heading_text, colors::ink, Align::left, Direction::right, Weight::bold);
+  }
+
+  void draw_image_heading(int index, std::string const& heading) {
     canvas_.text({static_cast<double>(margin + index * image_step), images_top - 14},
                  shortened(heading, heading_text - 2, image_box), heading_text - 2, colors::ink);
   }
 
-  void draw_image(int index, std::string const& heading, Image const& image) {
+  void draw_image(int index, std::string const& heading, drawing::Image const& image) {
     auto const box = image_place(image, index);
-    draw_heading(index, heading);
-    canvas_.picture(box, image);
+    draw_image_heading(index, heading);
+    canvas_.picture(box, drawing::view_of(image));
     canvas_.frame(box, colors::grey);
   }
 
@@ -138,7 +123,7 @@ private:
     double const top = measured > 0 && std::isfinite(measured) ? measured : 1;
     double const unit = std::pow(10, std::floor(std::log10(top)));
 
-    Image map;
+    drawing::Image map;
     map.width = pair_.input.width;
     map.height = pair_.input.height;
     map.channels = 1;
@@ -147,8 +132,8 @@ private:
       map.pixels.push_back(static_cast<std::uint8_t>(share > 0 ? std::lround(255 * std::min(share, 1.0)) : 0));
     }
     auto const box = image_place(map, 2);
-    draw_heading(2, "|dloss/dy|: where a change would move the loss");
-    canvas_.picture(box, map, heat);
+    draw_image_heading(2, "|dloss/dy|: where a change would move the loss");
+    canvas_.picture(box, drawing::view_of(map), heat);
     canvas_.frame(box, colors::grey);
     draw_bar({box.right() + 12, box.top, 14, box.height}, round_numbers(0, top / unit, 5), heat,
              [&](double tick) { return tick * unit / top; });
@@ -173,8 +158,7 @@ private:
   }
 
   void draw_joint_plot() {
-    canvas_.text({margin, plot_.top - margin_plot - 34.0}, "Which values meet, and the fitted density ratio r(u,v)",
-                 heading_text, colors::ink);
+    draw_heading({margin, plot_.top - margin_plot - 34.0}, "Which values meet, and the fitted density ratio r(u,v)");
     canvas_.shade(plot_, [&](double right, double down) {
       auto const index = [](double share, int size) { return std::min(static_cast<int>(share * size), size - 1); };
       double const r = ratio_.at(index(right, RatioMap::points), index(1 - down, RatioMap::points));
@@ -228,7 +212,7 @@ private:
     }
     labels.push_back(best);
     auto const text = significant(level, 3);
-    int const width = static_cast<int>(text_width(text) * small_text) + 8;
+    int const width = static_cast<int>(canvas_.text_width(text, small_text)) + 8;
     canvas_.fill({static_cast<int>(best.x) - width / 2, static_cast<int>(best.y) - 8, width, 16}, colors::white);
     canvas_.text({best.x, best.y + small_text / 2}, text, small_text, color, Align::center);
   }
@@ -268,13 +252,13 @@ private:
 
   void draw_column() {
     double y = plot_.top - margin_plot - 34;
-    canvas_.text({column_left, y}, "What the number means", heading_text, colors::ink);
+    draw_heading({column_left, y}, "What the number means");
     draw_gauge(static_cast<int>(y) + 78);
     y += 198;
-    canvas_.text({column_left, y}, "How to read the plot", heading_text, colors::ink);
+    draw_heading({column_left, y}, "How to read the plot");
     draw_legend(y + 24);
     y += 277;
-    canvas_.text({column_left, y}, "Numbers", heading_text, colors::ink);
+    draw_heading({column_left, y}, "Numbers");
     draw_numbers(y + 26);
   }
 
@@ -405,8 +389,9 @@ private:
 
 }  // namespace
 
-Image draw_report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, Inspection const& inspection) {
-  return Report(loss, pair, values, inspection).draw();
+std::string draw_report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values,
+                        Inspection const& inspection, drawing::Format format) {
+  return Report(loss, pair, values, inspection, format).draw();
 }
 
 }  // namespace inspect

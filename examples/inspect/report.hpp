@@ -2,24 +2,21 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The picture, and the page around it, in which a person sees what the number means.
+/// The picture in which a person sees what the number means.
 
 #pragma once
 
 #include <string>
-#include <vector>
 
+#include "../drawing/canvas.hpp"
 #include "command_line.hpp"
-#include "image_file.hpp"
 #include "inspection.hpp"
-#include "numbers.hpp"
 
 namespace inspect {
 
-/// The two images, the map of |dloss/dy|, and the joint histogram of their values with the fitted density ratio.
-Image draw_report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values, Inspection const& inspection);
-
-/// One page with the picture and the numbers, which needs no other file.
-std::string html_page(ImagePair const& pair, Image const& picture, std::vector<Row> const& numbers);
+/// The two images, the map of |dloss/dy|, and the joint histogram of their values with the fitted density ratio, as the
+/// bytes of a file.
+std::string draw_report(scc::cpu::Loss const& loss, ImagePair const& pair, ValueRange values,
+                        Inspection const& inspection, drawing::Format format);
 
 }  // namespace inspect

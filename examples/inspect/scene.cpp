@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "canvas.hpp"
+#include "../drawing/canvas.hpp"
 #include "scene.hpp"
 
 namespace inspect {
 
 namespace {
+
+using drawing::Color, drawing::mix;
 
 constexpr int size = 256;
 
@@ -75,14 +77,24 @@ Color by_night(Color day) {
   return {curve(day.red, 0.62, 1.7), curve(day.green, 0.68, 1.6), curve(day.blue, 0.86, 1.35)};
 }
 
+template <class ColorAt>
+drawing::Image sampled(ColorAt const& color_at) {
+  drawing::Image image{size, size, 3, {}, false};
+  for (int y = 0; y < size; ++y) {
+    for (int x = 0; x < size; ++x) {
+      Color const color = color_at((x + 0.5) / size, (y + 0.5) / size);
+      image.pixels.insert(image.pixels.end(), {color.red, color.green, color.blue});
+    }
+  }
+  return image;
+}
+
 }  // namespace
 
 ImagePair synthetic_pair() {
-  Canvas day(size, size), night(size, size);
-  Box const all{0, 0, size, size};
-  day.shade(all, [](double x, double y) { return landscape(x, y, true); });
-  night.shade(all, [](double x, double y) { return by_night(landscape(x, y, false)); });
-  return {"built-in scene, day", "built-in scene, night", day.image(), night.image()};
+  return {"built-in scene, day", "built-in scene, night",
+          sampled([](double x, double y) { return landscape(x, y, true); }),
+          sampled([](double x, double y) { return by_night(landscape(x, y, false)); })};
 }
 
 }  // namespace inspect

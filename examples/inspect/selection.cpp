@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "image_pairs.hpp"
 #include "inspection.hpp"
 #include "numbers.hpp"
@@ -44,7 +44,7 @@ scc::Candidates candidates_of(Request const& request) {
 // Before any work is done.
 void require_writable_table(Request const& request) {
   if (!request.csv.empty()) {
-    write_file(request.csv, csv_header);
+    drawing::write_file(request.csv, csv_header);
   }
 }
 
@@ -52,8 +52,8 @@ void require_writable_table(Request const& request) {
 std::vector<std::string> add_folders(Request const& request, scc::CrossValidation& validation) {
   auto const inputs = list_images(request.input);
   auto const translations = list_images(request.translation);
-  require_not_an_image(request.csv, files_of(inputs));
-  require_not_an_image(request.csv, files_of(translations));
+  drawing::require_not_an_image(request.csv, files_of(inputs));
+  drawing::require_not_an_image(request.csv, files_of(translations));
   require_writable_table(request);
   report_partnerless(inputs, translations, request.translation);
   report_partnerless(translations, inputs, request.input);
@@ -150,7 +150,7 @@ bool select(Request const& request) {
   if (request.task == Task::audit) {
     failed = add_folders(request, validation);
   } else {
-    require_not_an_image(request.csv, {request.input, request.translation});
+    drawing::require_not_an_image(request.csv, {request.input, request.translation});
     require_writable_table(request);
     cross_validate(
       validation,
@@ -173,7 +173,7 @@ bool select(Request const& request) {
   std::cout << '\n';
   print_choice(selection, candidates, request);
   if (!request.csv.empty()) {
-    write_file(request.csv, table_csv(selection));
+    drawing::write_file(request.csv, table_csv(selection));
     std::cout << std::left << std::setw(28) << "table" << request.csv.string() << '\n';
   }
   return true;

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "archive_file.hpp"
 
 namespace translate_digits {
@@ -21,7 +21,7 @@ void write_archive(torch::serialize::OutputArchive& archive, std::filesystem::pa
   unfinished += '.' + std::to_string(getpid()) + ".part";
   std::error_code failure;
   try {
-    inspect::write_file(unfinished, bytes.str());
+    drawing::write_file(unfinished, bytes.str());
     std::filesystem::rename(unfinished, path);
   } catch (...) {
     std::filesystem::remove(unfinished, failure);
@@ -34,7 +34,7 @@ torch::serialize::InputArchive read_archive(std::filesystem::path const& path) {
   try {
     archive.load_from(path.string());
   } catch (c10::Error const&) {
-    throw std::runtime_error("cannot read " + inspect::quoted(path) + ": it is damaged or no file of tensors");
+    throw std::runtime_error("cannot read " + drawing::quoted(path) + ": it is damaged or no file of tensors");
   }
   return archive;
 }

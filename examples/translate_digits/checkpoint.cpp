@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "archive_file.hpp"
 #include "checkpoint.hpp"
 
@@ -31,7 +31,7 @@ void require_same_run(std::filesystem::path const& path, std::string const& stor
     std::getline(lines, line);
     if (line != name + ' ' + value) {
       auto const is_same_name = line.rfind(name + ' ', 0) == 0;
-      throw std::runtime_error("cannot go on from " + inspect::quoted(path) + ": " +
+      throw std::runtime_error("cannot go on from " + drawing::quoted(path) + ": " +
                                (is_same_name ? name + " is " + value + " now, and was " + line.substr(name.size() + 1)
                                              : "another version of this program wrote it"));
     }
@@ -82,7 +82,7 @@ RunState read_checkpoint(std::filesystem::path const& path, Description const& d
     translator.load(networks);
     return state;
   } catch (c10::Error const&) {
-    throw std::runtime_error("cannot go on from " + inspect::quoted(path) + ": it is no checkpoint of this program");
+    throw std::runtime_error("cannot go on from " + drawing::quoted(path) + ": it is no checkpoint of this program");
   }
 }
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "archive_file.hpp"
 #include "classifier.hpp"
 #include "random_number.hpp"
@@ -113,7 +113,7 @@ DigitClassifier load_classifier(std::filesystem::path const& path, std::int64_t 
     fits = false;
   }
   if (!fits) {
-    throw std::runtime_error(inspect::quoted(path) + " does not hold a classifier of these images; remove it");
+    throw std::runtime_error(drawing::quoted(path) + " does not hold a classifier of these images; remove it");
   }
   classifier->to(device);
   classifier->eval();

@@ -6,29 +6,16 @@
 
 #pragma once
 
-#include <stdexcept>
-#include <string>
-#include <vector>
-
 #include "settings.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace translate_digits {
 
-/// Arguments that ask for nothing that can be done.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// Whether the arguments ask for help.
-bool asks_for_help(std::vector<std::string> const& arguments);
-
-/// Understands the arguments after the program's name.
-///
-/// @throws UsageError that names the argument and the reason.
-Settings parse(std::vector<std::string> const& arguments);
-
-/// What --help prints.
-std::string help_text();
+/// Adds the options, which set the settings when the arguments are parsed.
+void add_options(CLI::App& app, Settings& settings);
 
 /// The options, without the hyphens, that decide what a run computes; those of two runs with equal results are equal.
 Description describe(Settings const& settings);

@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <iterator>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <zlib.h>
 
-#include "digest.hpp"
 #include "domains.hpp"
 #include "mnist.hpp"
 #include "mnist_m.hpp"
@@ -25,7 +26,7 @@ Domains read_domains(Settings const& settings) {
   auto photographs = read_photographs(settings.data / "bsds500");
   auto const test_count = std::max<std::size_t>(1, photographs.size() / 5);
   auto const middle = photographs.end() - static_cast<std::ptrdiff_t>(test_count);
-  std::vector<inspect::Image> const test_photographs(std::make_move_iterator(middle),
+  std::vector<drawing::Image> const test_photographs(std::make_move_iterator(middle),
                                                      std::make_move_iterator(photographs.end()));
   photographs.erase(middle, photographs.end());
 
@@ -38,14 +39,14 @@ Domains read_domains(Settings const& settings) {
   Domain mnist_m{"mnist_m", on_photographs.range(half, 2 * half), on_photographs,
                  make_mnist_m(test, test_photographs, test_seed)};
 
-  Digest digest;
+  uLong digest = crc32(0, nullptr, 0);
   for (auto const& images : {mnist.labelled, mnist.test, mnist_m.labelled, mnist_m.test}) {
-    digest.add(images.pixels.data_ptr(), static_cast<std::size_t>(images.pixels.numel()));
+    digest = crc32_z(digest, images.pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(images.pixels.numel()));
   }
   if (settings.direction == Direction::mm_m) {
     std::swap(mnist, mnist_m);
   }
-  return {std::move(mnist), std::move(mnist_m), digest.text()};
+  return {std::move(mnist), std::move(mnist_m), std::to_string(digest)};
 }
 
 }  // namespace translate_digits

@@ -24,7 +24,7 @@ struct Domain {
 struct Domains {
   Domain source;
   Domain target;
-  std::string digest;  ///< Of all pixels.
+  std::string digest;  ///< CRC-32 of all pixels.
 };
 
 /// Reads MNIST and makes MNIST-M. The first half of the training digits is MNIST's, the other is MNIST-M's, so that no digit

@@ -20,15 +20,15 @@ constexpr char const* photographs_source =
   "; the photographs of BSDS500 (its folder train) are at "
   "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html";
 
-inspect::Image read_photograph(std::filesystem::path const& path) {
-  inspect::Image image;
+drawing::Image read_photograph(std::filesystem::path const& path) {
+  drawing::Image image;
   try {
-    image = inspect::read_image(path);
+    image = drawing::read_image(path);
   } catch (std::runtime_error const& error) {
     throw std::runtime_error(error.what() + std::string(photographs_source));
   }
   if (image.width < image_size || image.height < image_size || image.channels != 3) {
-    throw std::runtime_error("cannot use " + inspect::quoted(path) + ": it must be in colour and at least " +
+    throw std::runtime_error("cannot use " + drawing::quoted(path) + ": it must be in colour and at least " +
                              std::to_string(image_size) + " x " + std::to_string(image_size) + photographs_source);
   }
   return image;
@@ -36,7 +36,7 @@ inspect::Image read_photograph(std::filesystem::path const& path) {
 
 }  // namespace
 
-std::vector<inspect::Image> read_photographs(std::filesystem::path const& folder) {
+std::vector<drawing::Image> read_photographs(std::filesystem::path const& folder) {
   std::error_code error;
   std::vector<std::filesystem::path> paths;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
@@ -45,15 +45,15 @@ std::vector<inspect::Image> read_photographs(std::filesystem::path const& folder
     }
   }
   if (error) {
-    throw std::runtime_error("cannot read the folder " + inspect::quoted(folder) + ": " + error.message() +
+    throw std::runtime_error("cannot read the folder " + drawing::quoted(folder) + ": " + error.message() +
                              photographs_source);
   }
   if (paths.size() < 2) {
     throw std::runtime_error("there are " + std::to_string(paths.size()) + " files *.jpg in " +
-                             inspect::quoted(folder) + ", at least 2 are needed" + photographs_source);
+                             drawing::quoted(folder) + ", at least 2 are needed" + photographs_source);
   }
   std::sort(paths.begin(), paths.end());
-  std::vector<inspect::Image> photographs;
+  std::vector<drawing::Image> photographs;
   photographs.reserve(paths.size());
   for (auto const& path : paths) {
     photographs.push_back(read_photograph(path));
@@ -61,7 +61,7 @@ std::vector<inspect::Image> read_photographs(std::filesystem::path const& folder
   return photographs;
 }
 
-Images make_mnist_m(Images const& digits, std::vector<inspect::Image> const& photographs, std::uint32_t seed) {
+Images make_mnist_m(Images const& digits, std::vector<drawing::Image> const& photographs, std::uint32_t seed) {
   std::mt19937 random(seed);
   auto pixels = torch::empty({digits.count(), 3, image_size, image_size}, torch::kUInt8);
   auto* out = pixels.data_ptr<std::uint8_t>();

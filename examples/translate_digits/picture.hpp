@@ -6,16 +6,15 @@
 
 #pragma once
 
+#include <string>
 #include <torch/torch.h>
 #include <vector>
 
-#include "../inspect/image_file.hpp"
-
 namespace translate_digits {
 
-/// One row of the picture for each batch, grey ones in colour, each pixel as 2 x 2.
+/// One row of the picture for each batch, grey ones in colour, each pixel as 2 x 2. A PNG.
 ///
 /// @param rows  At least one; each [columns, 1 or 3, H, W], uint8, equal but for the channels.
-inspect::Image draw_grid(std::vector<torch::Tensor> const& rows);
+std::string draw_grid(std::vector<torch::Tensor> const& rows);
 
 }  // namespace translate_digits

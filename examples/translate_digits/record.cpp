@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
 #include "record.hpp"
 
 namespace translate_digits {
@@ -44,7 +44,7 @@ Record::Record(std::filesystem::path path, std::uintmax_t size) : path_(std::mov
   std::error_code error;
   auto const found = std::filesystem::file_size(path_, error);
   if (error || found < size) {
-    throw std::runtime_error("cannot go on with " + inspect::quoted(path_) + ": " +
+    throw std::runtime_error("cannot go on with " + drawing::quoted(path_) + ": " +
                              (error ? error.message() : "it is shorter than when the checkpoint was written"));
   }
   // What follows was written after the checkpoint, and will be written again.
@@ -75,7 +75,7 @@ std::uintmax_t Record::size() { return std::filesystem::file_size(path_); }
 void Record::require_written() {
   file_.flush();
   if (!file_) {
-    throw std::runtime_error("cannot write " + inspect::quoted(path_) + ": " + inspect::system_reason());
+    throw std::runtime_error("cannot write " + drawing::quoted(path_) + ": " + drawing::system_reason());
   }
 }
 
@@ -102,7 +102,7 @@ void Record::read_rows() {
     }
   }
   if (!is_good) {
-    throw std::runtime_error("cannot go on with " + inspect::quoted(path_) + ": it is not what this program wrote");
+    throw std::runtime_error("cannot go on with " + drawing::quoted(path_) + ": it is not what this program wrote");
   }
 }
 

@@ -16,7 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "../inspect/image_file.hpp"
+#include "../drawing/image_file.hpp"
+#include "../progress.hpp"
 #include "checkpoint.hpp"
 #include "classifier.hpp"
 #include "command_line.hpp"
@@ -24,7 +25,6 @@
 #include "interruption.hpp"
 #include "picture.hpp"
 #include "plot.hpp"
-#include "progress.hpp"
 #include "random_number.hpp"
 #include "record.hpp"
 #include "trainer.hpp"
@@ -150,7 +150,7 @@ private:
   // Whether the last iteration was reached.
   bool train() {
     InterruptionGuard const interruption;
-    Progress progress(state_.iteration, settings_.iterations);
+    Progress progress(std::cout, "iteration", state_.iteration, settings_.iterations);
     std::string last_evaluation;
     while (state_.iteration < settings_.iterations) {
       auto const start = Clock::now();
@@ -158,7 +158,7 @@ private:
       bool const is_last = iteration == settings_.iterations;
       bool const evaluates = is_last || iteration % settings_.evaluate_every == 0;
       bool const records = evaluates || iteration % settings_.record_every == 0;
-      bool const shows = progress.is_due();
+      bool const shows = progress.is_due(iteration);
       auto const source = draw_batch(domains_.source.train);
       auto const target = draw_batch(domains_.target.train);
       auto const losses = translator_->step(source, target, rate_share(), records || shows);
@@ -182,7 +182,7 @@ private:
       if (evaluates) {
         draw();
       }
-      if (shows || is_last) {
+      if (shows) {
         progress.show(iteration, formatted("adversarial %.3f  discriminator %.3f  rSMI %.3f", *row.adversarial,
                                            *row.discriminator, *row.rsmi) +
                                    last_evaluation);
@@ -219,14 +219,14 @@ private:
       rows.push_back(sample);
       rows.push_back(to_bytes(translator_->translate(to_values(sample))));
     }
-    inspect::write_file(settings_.out / "samples" / name, inspect::encode_png(draw_grid(rows)));
+    drawing::write_file(settings_.out / "samples" / name, draw_grid(rows));
     std::string title = "translated test images";
     for (auto const& [option, value] : description_) {
       if (option == "method" || option == "direction" || option == "scc" || option == "seed") {
         title += ", " + option + ' ' + value;
       }
     }
-    inspect::write_file(settings_.out / "accuracy.svg", draw_plot(record_->rows(), title, settings_.iterations));
+    drawing::write_file(settings_.out / "accuracy.svg", draw_plot(record_->rows(), title, settings_.iterations));
   }
 
   // The score "translated images as training set": of a classifier that knows real images of the source domain only as
@@ -263,7 +263,7 @@ private:
     for (auto const& [name, value] : result) {
       text += name + ' ' + value + '\n';
     }
-    inspect::write_file(settings_.out / "result.txt", text);
+    drawing::write_file(settings_.out / "result.txt", text);
   }
 
   Settings settings_;
@@ -281,10 +281,10 @@ private:
 void require_place_for(Settings const& settings) {
   bool const has_checkpoint = std::filesystem::exists(settings.out / "checkpoint.pt");
   if (settings.resume && !has_checkpoint) {
-    throw std::runtime_error("there is no checkpoint in " + inspect::quoted(settings.out) + " to go on from");
+    throw std::runtime_error("there is no checkpoint in " + drawing::quoted(settings.out) + " to go on from");
   }
   if (!settings.resume && has_checkpoint) {
-    throw std::runtime_error(inspect::quoted(settings.out) +
+    throw std::runtime_error(drawing::quoted(settings.out) +
                              " holds a run already: go on with --resume, or choose another --out");
   }
   std::filesystem::create_directories(settings.out / "samples");

@@ -52,7 +52,7 @@ public:
   /// @throws c10::Error if the archive does not hold these networks.
   virtual void load(torch::serialize::InputArchive& archive) = 0;
 
-  /// Digest of the weights of all networks.
+  /// CRC-32 of the weights of all networks.
   virtual std::string weights_digest() const = 0;
 };
 

@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Draws the pictures of docs/parameters.md.
+/// Draws the pictures of docs/parameters.md, as the bytes of files.
 
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "../inspect/image_file.hpp"
-#include "../inspect/inspection.hpp"
-#include "../inspect/joint_histogram.hpp"
+#include "../../examples/drawing/canvas.hpp"
+#include "../../examples/inspect/inspection.hpp"
+#include "../../examples/inspect/joint_histogram.hpp"
 #include "studies.hpp"
 
 namespace parameters {
@@ -27,12 +28,14 @@ struct Measured {
 Measured measure(Setting const& setting, inspect::ImagePair const& pair);
 
 /// The two images side by side.
-inspect::Image draw_pair(inspect::ImagePair const& pair);
+std::string draw_pair(inspect::ImagePair const& pair, drawing::Format format);
 
 /// A row of panels, each with the joint histogram of the pair over the fitted density ratio.
-inspect::Image draw_study(Study const& study, std::vector<Measured> const& measured, inspect::ImagePair const& pair);
+std::string draw_study(Study const& study, std::vector<Measured> const& measured, inspect::ImagePair const& pair,
+                       drawing::Format format);
 
 /// One plot for each sweep; triples has those of its `at`.
-inspect::Image draw_sweeps(std::vector<Sweep> const& sweeps, std::vector<std::vector<Triple>> const& triples);
+std::string draw_sweeps(std::vector<Sweep> const& sweeps, std::vector<std::vector<Triple>> const& triples,
+                        drawing::Format format);
 
 }  // namespace parameters

@@ -9,7 +9,7 @@
 
 #include "image_format.hpp"
 
-namespace inspect {
+namespace drawing {
 
 namespace {
 
@@ -130,4 +130,4 @@ Image decode_pnm(Bytes const& bytes) {
   return image;
 }
 
-}  // namespace inspect
+}  // namespace drawing

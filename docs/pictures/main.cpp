@@ -14,15 +14,18 @@
 #include <string>
 #include <vector>
 
-#include "../inspect/image_file.hpp"
-#include "../inspect/numbers.hpp"
-#include "../inspect/scene.hpp"
-#include "drawing.hpp"
+#include "../../examples/drawing/image_file.hpp"
+#include "../../examples/inspect/numbers.hpp"
+#include "../../examples/inspect/scene.hpp"
+#include "plots.hpp"
 #include "studies.hpp"
 
 namespace {
 
+using drawing::write_file;
 using inspect::fixed;
+
+constexpr auto png = drawing::Format::png;
 
 constexpr int setting_width = 66;
 
@@ -38,17 +41,12 @@ void print_row(std::string const& setting, parameters::Triple const& rsmi, std::
             << std::setw(8) << fixed(rsmi.itself, 3) << std::setw(10) << fixed(rsmi.shuffled, 3) << rest << '\n';
 }
 
-void write_picture(std::filesystem::path const& file, inspect::Image const& picture,
-                   inspect::Content content = inspect::Content::drawing) {
-  inspect::write_file(file, inspect::encode_png(picture, content));
-}
-
 void write_pictures(std::filesystem::path const& folder) {
   if (!std::filesystem::is_directory(folder)) {
-    throw std::runtime_error("there is no folder " + inspect::quoted(folder));
+    throw std::runtime_error("there is no folder " + drawing::quoted(folder));
   }
   auto const pair = inspect::synthetic_pair();
-  write_picture(folder / "scene.png", parameters::draw_pair(pair), inspect::Content::photograph);
+  write_file(folder / "scene.png", parameters::draw_pair(pair, png));
 
   std::cout << std::string(setting_width, ' ') << "    pair  itself  shuffled  r from, to\n";
   for (auto const& study : parameters::studies()) {
@@ -60,7 +58,7 @@ void write_pictures(std::filesystem::path const& folder) {
                 parameters::triple(measured.back().inspection),
                 "  " + fixed(ratio.smallest, 2) + ", " + fixed(ratio.largest, 2));
     }
-    write_picture(folder / (study.name + ".png"), parameters::draw_study(study, measured, pair));
+    write_file(folder / (study.name + ".png"), parameters::draw_study(study, measured, pair, png));
   }
 
   auto const sweeps = parameters::sweeps();
@@ -72,7 +70,7 @@ void write_pictures(std::filesystem::path const& folder) {
                 triples[k].back(), "");
     }
   }
-  write_picture(folder / "curves.png", parameters::draw_sweeps(sweeps, triples));
+  write_file(folder / "curves.png", parameters::draw_sweeps(sweeps, triples, png));
 }
 
 }  // namespace

@@ -10,35 +10,30 @@
 #include <string>
 #include <utility>
 
-#include "../inspect/canvas.hpp"
-#include "../inspect/numbers.hpp"
-#include "drawing.hpp"
+#include "../../examples/drawing/canvas.hpp"
+#include "../../examples/inspect/numbers.hpp"
+#include "plots.hpp"
 
 namespace parameters {
 
 namespace {
 
-using inspect::Align;
-using inspect::Box;
-using inspect::Canvas;
-using inspect::Color;
-using inspect::Point;
-using inspect::Segment;
+using namespace drawing;
+using drawing::colors::grey;
+using drawing::colors::ink;
+using drawing::colors::light_grey;
+using drawing::colors::white;
 using inspect::ValueRange;
-using inspect::colors::grey;
-using inspect::colors::ink;
-using inspect::colors::light_grey;
-using inspect::colors::white;
 
 constexpr int page_width = 1500;
-constexpr double small_text = 11.5;
-constexpr double normal_text = 13;
-constexpr double title_text = 16;
+constexpr double small_text = 10;
+constexpr double normal_text = 11.5;
+constexpr double title_text = 15;
 
 constexpr Color pair_color{24, 79, 162};
 constexpr Color itself_color{170, 25, 45};
 
-// The shades of each channel in a picture are the multiples of this.
+// The shades of each channel in a panel are the multiples of this.
 constexpr int shade_step = 17;
 
 // Blue over white to red for r = 0 over 1 to 2 and more, in bands 1/8 wide. Of few shades, like everything here.
@@ -63,6 +58,14 @@ Color ratio_color(double r) {
   auto const band = static_cast<std::size_t>(std::clamp(8 * r, 0.0, 16.0));
   auto const channel = [&](std::size_t k) { return static_cast<std::uint8_t>(shade_step * shades[band][k]); };
   return {channel(0), channel(1), channel(2)};
+}
+
+// The nearest of 16 shades of each channel, which no eye misses, and which make the file smaller.
+Color in_few_shades(Color color) {
+  auto const nearest = [](int value) {
+    return static_cast<std::uint8_t>((value + shade_step / 2) / shade_step * shade_step);
+  };
+  return {nearest(color.red), nearest(color.green), nearest(color.blue)};
 }
 
 double share_of(ValueRange range, double value) { return (value - range.low) / (range.high - range.low); }
@@ -111,7 +114,8 @@ private:
     canvas_.shade(plot_, [&](double right, double down) {
       int const u = cell(right), v = cell(1 - down);
       auto const background = ratio_color(measured_.ratio.at(point(right), point(1 - down)));
-      return u < 0 || v < 0 ? background : inspect::count_color(histogram, histogram.at(u, v), background);
+      return u < 0 || v < 0 ? background
+                            : in_few_shades(inspect::count_color(histogram, histogram.at(u, v), background));
     });
   }
 
@@ -151,8 +155,10 @@ private:
       }
     }
     bool const is_crowded = grid.size() > 20;
-    canvas_.lines(dots, is_crowded ? 2.5 : 8, white);
-    canvas_.lines(dots, is_crowded ? 1.5 : 5, {20, 120, 70});
+    if (!is_crowded) {
+      canvas_.lines(dots, 8, white);
+    }
+    canvas_.lines(dots, is_crowded ? 2 : 5, {20, 120, 70});
   }
 
   void draw_ticks() {
@@ -270,14 +276,6 @@ void draw_scale(Canvas& canvas, double x, double y) {
   }
 }
 
-// The picture in 16 shades of each channel, which no eye misses, and which make its file smaller by a quarter.
-inspect::Image in_few_shades(inspect::Image image) {
-  std::transform(image.pixels.begin(), image.pixels.end(), image.pixels.begin(), [](std::uint8_t value) {
-    return static_cast<std::uint8_t>((value + shade_step / 2) / shade_step * shade_step);
-  });
-  return image;
-}
-
 }  // namespace
 
 ValueRange axis_range(Setting const& setting) {
@@ -291,24 +289,25 @@ Measured measure(Setting const& setting, inspect::ImagePair const& pair) {
   return measured;
 }
 
-inspect::Image draw_pair(inspect::ImagePair const& pair) {
+std::string draw_pair(inspect::ImagePair const& pair, Format format) {
   constexpr int gap = 30, top = 40;
-  Canvas canvas(2 * pair.input.width + 3 * gap, pair.input.height + top + gap);
+  Canvas canvas(2 * pair.input.width + 3 * gap, pair.input.height + top + gap, format);
   int left = gap;
   for (auto const& [name, image] :
        {std::make_pair(pair.input_name, pair.input), std::make_pair(pair.translation_name, pair.translation)}) {
     Box const box{left, top, image.width, image.height};
     canvas.text({static_cast<double>(left), top - 12.0}, name, normal_text, ink);
-    canvas.picture(box, image);
+    canvas.picture(box, drawing::view_of(image));
     canvas.frame(box, grey);
     left = box.right() + gap;
   }
-  return canvas.image();
+  return canvas.finish();
 }
 
-inspect::Image draw_study(Study const& study, std::vector<Measured> const& measured, inspect::ImagePair const& pair) {
+std::string draw_study(Study const& study, std::vector<Measured> const& measured, inspect::ImagePair const& pair,
+                       Format format) {
   constexpr int first = 62, step = Panel::size + 36, top = 118;
-  Canvas canvas(page_width, 558);
+  Canvas canvas(page_width, 558, format);
   canvas.text({20, 40}, study.title, title_text, ink);
   auto const histogram = inspect::joint_histogram(pair);
   for (std::size_t k = 0; k < study.settings.size(); ++k) {
@@ -322,12 +321,13 @@ inspect::Image draw_study(Study const& study, std::vector<Measured> const& measu
               "would have, and this pair lacks.",
               small_text, grey);
   draw_scale(canvas, 1230, 514);
-  return in_few_shades(canvas.image());
+  return canvas.finish();
 }
 
-inspect::Image draw_sweeps(std::vector<Sweep> const& sweeps, std::vector<std::vector<Triple>> const& triples) {
+std::string draw_sweeps(std::vector<Sweep> const& sweeps, std::vector<std::vector<Triple>> const& triples,
+                        Format format) {
   constexpr int first = 62, step = CurvePlot::width + 66, top = 118;
-  Canvas canvas(page_width, 512);
+  Canvas canvas(page_width, 512, format);
   canvas.text({20, 40}, "rSMI over sigma and lambda", title_text, ink);
   std::array<std::pair<char const*, Color>, 3> const curves{
     {{"input and input", itself_color}, {"this pair", pair_color}, {"pixels shuffled", grey}}};
@@ -341,7 +341,7 @@ inspect::Image draw_sweeps(std::vector<Sweep> const& sweeps, std::vector<std::ve
     Point const corner{static_cast<double>(first + static_cast<int>(k) * step), top};
     CurvePlot(canvas, corner, sweeps[k]).draw(triples[k]);
   }
-  return in_few_shades(canvas.image());
+  return canvas.finish();
 }
 
 }  // namespace parameters

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
-namespace inspect {
+#include "canvas.hpp"
+
+namespace drawing {
 
 /// An 8-bit image with 1 (grey) or 3 (red, green, blue) interleaved channels.
 struct Image {
@@ -22,6 +24,11 @@ struct Image {
   bool reduced_from_16_bits = false;  ///< The file had 16 bits per value; 8 of them were kept.
 };
 
+/// The image as a canvas draws it.
+inline ImageView view_of(Image const& image) {
+  return {image.pixels.data(), image.width, image.height, image.channels};
+}
+
 /// Reads a PNG, JPEG, binary PPM or binary PGM file. Transparency is dropped, orientation tags are not obeyed.
 ///
 /// @throws std::runtime_error that names the file and the reason.
@@ -29,12 +36,6 @@ Image read_image(std::filesystem::path const& path);
 
 /// Whether the name ends as the names of images that read_image() understands do.
 bool has_image_name(std::filesystem::path const& path);
-
-/// What the PNG file of an image is made small for.
-enum class Content { photograph, drawing };
-
-/// The image as the bytes of a PNG file.
-std::string encode_png(Image const& image, Content content = Content::photograph);
 
 /// Writes `bytes` to a file, which is replaced if it exists.
 ///
@@ -55,4 +56,4 @@ std::string quoted(std::filesystem::path const& path);
 /// The text of errno.
 std::string system_reason();
 
-}  // namespace inspect
+}  // namespace drawing

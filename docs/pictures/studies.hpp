@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "../inspect/command_line.hpp"
-#include "../inspect/inspection.hpp"
+#include "../../examples/inspect/command_line.hpp"
+#include "../../examples/inspect/inspection.hpp"
 
 namespace parameters {
 

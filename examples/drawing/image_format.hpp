@@ -11,7 +11,7 @@
 
 #include "image_file.hpp"
 
-namespace inspect {
+namespace drawing {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -26,4 +26,4 @@ bool is_pnm(Bytes const& bytes);
 /// @throws std::runtime_error with the reason.
 Image decode_pnm(Bytes const& bytes);
 
-}  // namespace inspect
+}  // namespace drawing

@@ -12,9 +12,9 @@ usage='usage: check.sh <path of scc_parameter_pictures> <path of scc_inspect>'
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 program=$(realpath "${1:?$usage}")
 inspect=$(realpath "${2:?$usage}")
-source "$here/../expectations.sh"
-page=$here/../../docs/parameters.md
-committed=$here/../../docs/parameters
+source "$here/../../examples/expectations.sh"
+page=$here/../parameters.md
+committed=$here/../parameters
 
 # rejects <status> <text> <arguments...>: that exit status, that text on stderr, and nothing written.
 rejects() {
@@ -49,7 +49,7 @@ for name in "${!sizes[@]}"; do
   expect "$name.png is shown by the page" grep -qF "](parameters/$name.png)" "$page"
   # Not all bytes: another compiler may round a pixel differently. The head has the size.
   expect "the committed $name.png has that size, too" cmp -n 24 "pictures/$name.png" "$committed/$name.png"
-  expect "$name.png has less than 150 kB" [ "$(wc -c < "pictures/$name.png")" -lt 150000 ]
+  expect "the committed $name.png has less than 150 kB" [ "$(wc -c < "$committed/$name.png")" -lt 150000 ]
 done
 
 # The numbers of rSMI in the page have three digits after the point, up to the part about choosing, which has others.

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "../inspect/numbers.hpp"
+#include "../../examples/inspect/numbers.hpp"
 #include "studies.hpp"
 
 namespace parameters {

@@ -11,14 +11,13 @@
 #include <limits>
 #include <memory>
 #include <stb/stb_image.h>
-#include <stb/stb_image_write.h>
 #include <stdexcept>
 #include <system_error>
 
 #include "image_file.hpp"
 #include "image_format.hpp"
 
-namespace inspect {
+namespace drawing {
 
 namespace {
 
@@ -93,20 +92,6 @@ bool has_image_name(std::filesystem::path const& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
-std::string encode_png(Image const& image, Content content) {
-  std::string bytes;
-  // stb's setting: filter 0, none, keeps the repetitions of flat colours; -1 chooses one for each row.
-  stbi_write_force_png_filter = content == Content::drawing ? 0 : -1;
-  auto const append = [](void* context, void* data, int size) {
-    static_cast<std::string*>(context)->append(static_cast<char const*>(data), static_cast<std::size_t>(size));
-  };
-  if (stbi_write_png_to_func(append, &bytes, image.width, image.height, image.channels, image.pixels.data(),
-                             image.width * image.channels) == 0) {
-    throw std::runtime_error("cannot encode the picture as PNG");
-  }
-  return bytes;
-}
-
 void write_file(std::filesystem::path const& path, std::string const& bytes) {
   errno = 0;
   std::ofstream file(path, std::ios::binary);
@@ -134,4 +119,4 @@ void require_folder_of(std::filesystem::path const& file) {
   }
 }
 
-}  // namespace inspect
+}  // namespace drawing
