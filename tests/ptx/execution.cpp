@@ -156,7 +156,7 @@ std::unique_ptr<Block> begin_block(Kernel& kernel, unsigned id) {
   if (shared.size < bytes || shared.begin == 0) {
     block->shared_memory = std::make_unique<unsigned char[]>(bytes + 512);
     shared.begin = aligned_begin(block->shared_memory);
-    shared.histories.clear();
+    shared.pages.clear();
   }
   shared.size = bytes;
   shared.is_shared = true;

@@ -32,20 +32,23 @@ struct Region {
   bool is_shared = false;
   std::uint32_t stamp = 0;             ///< Of shared memory: its block's, see History
   std::vector<unsigned char> written;  ///< By byte
-  std::vector<History> histories;      ///< By so many bytes; made when first needed
-  int history_bytes = 4;
+  std::vector<HistoryPage> pages;
 
   bool contains(std::uint64_t address, std::size_t bytes) const {
     return address >= begin && address - begin <= size && bytes <= size - (address - begin);
   }
-  /// The histories of an access, from its first on.
-  History* histories_for(std::size_t offset, int bytes) {
-    if (histories.empty() || bytes < history_bytes) {
-      make_histories(bytes);
+  /// The histories of an access, from its first on; and how many there are of it.
+  History* histories_for(std::size_t offset, int bytes, int& count) {
+    if (pages.empty()) {
+      pages.resize(size / HistoryPage::bytes + 1);
     }
-    return histories.data() + offset / static_cast<unsigned>(history_bytes);
+    HistoryPage& page = pages[offset / HistoryPage::bytes];
+    if (page.histories == nullptr || bytes < 1 << page.shift) {
+      page.divide(bytes);
+    }
+    count = bytes >> page.shift;
+    return page.histories.get() + (offset % HistoryPage::bytes >> page.shift);
   }
-  void make_histories(int bytes);
 };
 
 /// Values of a register in all lanes. Those of less than 64 bits use the low ones.

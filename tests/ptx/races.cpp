@@ -121,15 +121,16 @@ void add_write(Warp const& warp, History& history, int lane, Access access) {
 
 }  // namespace
 
-void Region::make_histories(int bytes) {
-  // A narrower access than all before it: what is known of some bytes is known of each of them.
-  int const wider = history_bytes;
-  history_bytes = std::min(bytes, history_bytes);
-  std::vector<History> narrow(size / static_cast<unsigned>(history_bytes) + 1);
-  for (std::size_t k = 0; k < narrow.size() && !histories.empty(); ++k) {
-    narrow[k] = histories[k * static_cast<unsigned>(history_bytes) / static_cast<unsigned>(wider)];
+void HistoryPage::divide(int access_bytes) {
+  int const old_shift = shift;
+  while (1 << shift > access_bytes) {
+    --shift;
   }
-  histories = std::move(narrow);
+  auto divided = std::make_unique<History[]>(bytes >> shift);
+  for (std::size_t k = 0; histories != nullptr && k < bytes >> shift; ++k) {
+    divided[k] = histories[k >> (old_shift - shift)];
+  }
+  histories = std::move(divided);
 }
 
 void Knowledge::join(Knowledge const& other) {
@@ -163,13 +164,13 @@ void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Plac
     Region& region = *places[lane].region;
     unsigned const stamp = region.is_shared ? region.stamp : current_launch().number;
     auto const offset = static_cast<std::size_t>(places[lane].address - region.begin);
-    History* const histories = region.histories_for(offset, bytes);
-    int const count = std::max(bytes / region.history_bytes, 1);
+    int count = 0;
+    History* const histories = region.histories_for(offset, bytes, count);
     bool races = false;
     auto const report_first_race = [&](int k, bool after_read) {
       if (!races) {
         races = true;
-        report_race(warp, region, places[lane].address + static_cast<unsigned>(k * region.history_bytes), lane, access,
+        report_race(warp, region, places[lane].address + static_cast<unsigned>(k * bytes / count), lane, access,
                     histories[k], after_read);
       }
     };

@@ -11,8 +11,10 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,6 +42,17 @@ struct History {
   std::uint16_t writing_thread = 0;
   std::int16_t reading_thread = nobody, reading_warp = nobody;
   Access written = Access::none;
+};
+
+/// The histories of some memory: one for each of its smallest accesses so far. No access is on two pages, as each is aligned.
+struct HistoryPage {
+  static constexpr std::size_t bytes = 256;
+
+  std::unique_ptr<History[]> histories;
+  int shift = 3;  ///< Logarithm of the bytes that each is about
+
+  /// Makes room for accesses of so many bytes. What is known of some bytes is then known of each of them.
+  void divide(int access_bytes);
 };
 
 /// What has happened for sure.
