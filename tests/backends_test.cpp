@@ -50,7 +50,7 @@ constexpr Bounds float_bounds{1e-7, 1e-5}, double_bounds{1e-10, 1e-9};
 
 /// Images that straddle the blocks of a device with few multiprocessors, or with many: their tiles are no multiple of the
 /// blocks.
-Shape const straddling{5, 1, 47, 53};
+Shape const straddling{3, 1, 47, 53};
 
 std::string text(Shape const& shape) {
   std::ostringstream text;
@@ -240,6 +240,7 @@ TEST_CASE("histograms of every size agree with the CPU's") {
   Options options;
   options.basis = Basis::histogram;
   options.bandwidth = 0.3;
+  options.centers_per_axis = 4;  // it is the bins that matter
   for (int const bins : {19, 35, 67, 131, 259, 515}) {
     Plan const plan(options, bins);
     check_agreement<float>(plan, straddling, float_bounds);
@@ -269,9 +270,12 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
     }
     // So few pixels do not average the rounding errors of their weights in a histogram.
     Bounds const few{plan.basis() == Basis::histogram ? 5e-7 : float_bounds.rsmi, float_bounds.gradient};
+    Options few_kernels = setup.options;
+    few_kernels.centers_per_axis = 2;  // as each of many images is solved
+    Plan const small_plan(few_kernels);
     for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{300, 1, 1, 1}, Shape{60, 1, 1, 5}}) {
-      check_agreement<float>(plan, shape, few);
-      check_agreement<double>(plan, shape, double_bounds);
+      check_agreement<float>(shape.images < 10 ? plan : small_plan, shape, few);
+      check_agreement<double>(shape.images < 10 ? plan : small_plan, shape, double_bounds);
     }
   }
 }

@@ -75,7 +75,8 @@ TEST_CASE("float pixels at the default tolerance match the released code", "[gol
   for (auto const& name : scc_test::golden_names()) {
     Golden const golden = scc_test::read_golden(name);
     for (Basis const basis : {Basis::automatic, Basis::chebyshev, Basis::histogram}) {
-      if (can_serve(basis, name)) {
+      // The automatic basis is one of the others: on the GPU the choice is the same plan's.
+      if (can_serve(basis, name) && !(scc_test::is_gpu && basis == Basis::automatic)) {
         check<float>(golden, basis, scc::Options{}.tolerance, float_bounds(name));
       }
     }
@@ -85,7 +86,9 @@ TEST_CASE("float pixels at the default tolerance match the released code", "[gol
 TEST_CASE("double pixels at tolerance 1e-9 match the released code", "[golden]") {
   for (auto const& name : scc_test::golden_names()) {
     Golden const golden = scc_test::read_golden(name);
-    check<double>(golden, Basis::automatic, 1e-9, double_bounds(name, Basis::automatic));
+    if (!scc_test::is_gpu) {
+      check<double>(golden, Basis::automatic, 1e-9, double_bounds(name, Basis::automatic));
+    }
     for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
       if (can_serve(basis, name)) {
         check<double>(golden, basis, 1e-9, double_bounds(name, basis));

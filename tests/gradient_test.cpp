@@ -108,6 +108,9 @@ TEST_CASE("gradients are the derivative of the loss", "[gradient]") {
       for (double const beta : {0.0, 0.5, 0.9}) {
         for (double const lambda : {0.05, 1e-3}) {
           for (int const centers : {2, 5, 9}) {
+            if (is_gpu && (centers == 9 || lambda < 0.05)) {
+              continue;  // the solve is the CPU's, and long in an interpreter
+            }
             Options options;
             options.kernel = kernel;
             options.basis = basis;

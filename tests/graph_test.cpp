@@ -88,6 +88,7 @@ std::vector<Setup> setups_of_all_kernels() {
   high_degree.bandwidth = 0.25;
   high_degree.basis = scc::Basis::chebyshev;
   scc::Options large_histogram;
+  large_histogram.centers_per_axis = 4;
   large_histogram.bandwidth = 0.1;
   large_histogram.lambda = 1e-3;
   large_histogram.tolerance = 1e-8;
@@ -147,7 +148,7 @@ void check_replays(Setup const& setup, Shape const& shape) {
   Step<T> step(shape);
   Graph graph([&] { step.enqueue(loss, captured); });
   CHECK(same_bits(step.dx.read(), std::vector<T>(shape.size())));  // captured, not done
-  for (unsigned seed = 1; seed <= 3; ++seed) {
+  for (unsigned seed = 1; seed <= 2; ++seed) {
     INFO("replay " << seed);
     step.refill(10 * seed);
     graph.replay();

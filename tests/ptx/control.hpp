@@ -24,7 +24,7 @@ struct Config {
   BlockOrder blocks = BlockOrder::forward;
   LaneOrder lanes = LaneOrder::lowest;
   unsigned seed = 1;
-  int devices = 1;
+  int devices = 2;
   int multiprocessors = 4;
   std::size_t shared_memory_bytes = 227 * 1024;  ///< the most that a block can get, static and dynamic together
   int architecture = 0;                          ///< Which PTX of the program runs: 90 for sm_90; 0: the newest it has
