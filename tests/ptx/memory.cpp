@@ -79,7 +79,24 @@ Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes
 }
 
 void find_places(Warp& warp, Instruction const& instruction, Lanes lanes, int bytes, Place* places) {
-  for_each_lane(lanes, [&](int lane) { places[lane] = find_place(warp, instruction, lane, bytes); });
+  std::uint64_t const* const addresses = warp.registers[instruction.sources[0]];
+  Region* const likely = instruction.space == Space::global ? warp.last_region : nullptr;
+  for_each_lane(lanes, [&](int lane) {
+    std::uint64_t const address = addresses[lane] + static_cast<std::uint64_t>(instruction.offset);
+    if (likely != nullptr && likely->contains(address, static_cast<std::size_t>(bytes)) &&
+        address % static_cast<unsigned>(bytes) == 0) {
+      places[lane] = {likely, address};
+    } else {
+      places[lane] = find_place(warp, instruction, lane, bytes);
+    }
+  });
+}
+
+bool are_same(std::uint64_t const* values, Lanes lanes) {
+  std::uint64_t const first = values[__builtin_ctz(lanes)];
+  bool same = true;
+  for_each_lane(lanes, [&](int lane) { same &= values[lane] == first; });
+  return same;
 }
 
 /// An element as a register holds it; registers may be wider than what is loaded.
@@ -249,16 +266,20 @@ void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
   Launch& launch = current_launch();
   int const bytes = instruction.bytes, count = instruction.vector_size;
   Place places[32];
-  find_places(warp, instruction, lanes, bytes * count, places);
   bool const is_parameter = instruction.space == Space::parameter;
+  // Many loads are of one place by all lanes. Two of them are enough to find what they race with.
+  bool const is_uniform = are_same(warp.registers[instruction.sources[0]], lanes);
+  Lanes const first_two = lanes & ~((lanes & (lanes - 1)) & ((lanes & (lanes - 1)) - 1));
+  Lanes const distinct = is_uniform && warp.epochs.for_pairs.empty() ? first_two : lanes;
+  find_places(warp, instruction, distinct, bytes * count, places);
   if (launch.keeps_histories && !is_parameter) {
-    note_accesses(warp, instruction, lanes, places, bytes * count, Access::read);
+    note_accesses(warp, instruction, distinct, places, bytes * count, Access::read);
   }
   for (int element = 0; element < count; ++element) {
     auto const destination = static_cast<std::size_t>(instruction.destinations[element]);
     std::uint64_t* const values = warp.registers[destination];
     Lanes written = lanes;
-    for_each_lane(lanes, [&](int lane) {
+    for_each_lane(distinct, [&](int lane) {
       Place const& place = places[lane];
       if (place.region == nullptr) {
         values[lane] = unreadable;
@@ -269,6 +290,11 @@ void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
         written &= ~(Lanes{1} << lane);
       }
     });
+    if (distinct != lanes) {
+      int const first = __builtin_ctz(lanes);
+      for_each_lane(lanes & ~distinct, [&](int lane) { values[lane] = values[first]; });
+      written = (written & distinct) == distinct ? lanes : 0;
+    }
     if (written != lanes && launch.checks_written) {
       report(Check::uninitialized_memory, "load of memory that nobody wrote" + where(warp));
     }
