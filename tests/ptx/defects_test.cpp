@@ -117,10 +117,10 @@ std::vector<Scenario> make_scenarios() {
   Shape const two_tiles{3, 1, 31, 47}, two_histogram_tiles{3, 1, 41, 61};
   auto loose = make_options(scc::Basis::chebyshev, 1, 3);
   loose.tolerance = 1e-3;
-  add_all(loose, no_bins, 1, two_tiles);                                              // triangle of degree 12
-  add_all(make_options(scc::Basis::chebyshev, 1, 3), no_bins, 1, two_tiles);          // of degree 16
-  add_all(make_options(scc::Basis::chebyshev, 0.5, 3), no_bins, 10, two_tiles);       // tiles
-  add_all(make_options(scc::Basis::chebyshev, 0.5, 3, 0.05), no_bins, 10, two_tiles); // in double
+  add_all(loose, no_bins, 1, two_tiles);                                               // triangle of degree 12
+  add_all(make_options(scc::Basis::chebyshev, 1, 3), no_bins, 1, two_tiles);           // of degree 16
+  add_all(make_options(scc::Basis::chebyshev, 0.5, 3), no_bins, 10, two_tiles);        // tiles
+  add_all(make_options(scc::Basis::chebyshev, 0.5, 3, 0.05), no_bins, 10, two_tiles);  // in double
   add_all(make_options(scc::Basis::histogram, 1, 3), bins, 1, two_histogram_tiles);
   add_all(make_options(scc::Basis::histogram, 1, 3, 0.05), bins, 1, two_histogram_tiles);
   // Blocks and images straddle each other; the last block to come has seen none of the others before.
@@ -222,8 +222,8 @@ private:
       }
       is_used = true;
       if (known_lines_.insert(instruction.line).second) {
-        Site site{kernel.name, instruction.line, instruction.kind,
-                  lines_[static_cast<std::size_t>(instruction.line - 1)], {}};
+        Site site{
+          kernel.name, instruction.line, instruction.kind, lines_[static_cast<std::size_t>(instruction.line - 1)], {}};
         for (int at = instruction.place; at > 0; at = kernel.places[static_cast<std::size_t>(at)].caller) {
           auto const& place = kernel.places[static_cast<std::size_t>(at)];
           site.places.emplace_back(place.file, place.line);
@@ -275,8 +275,8 @@ std::string short_name(std::string const& kernel) {
 }
 
 void print(std::string const& what, std::string const& kernel, std::string const& found) {
-  std::cout << "| " << std::left << std::setw(58) << what << " | " << std::setw(25) << short_name(kernel) << " | " << found
-            << " |\n";
+  std::cout << "| " << std::left << std::setw(58) << what << " | " << std::setw(25) << short_name(kernel) << " | "
+            << found << " |\n";
 }
 
 // -------------------------------------------------------------------------------------------------- barriers and fences
@@ -285,7 +285,8 @@ TEST_CASE("a barrier or fence of the kernels that is left out is found") {
   Kernels const kernels;
   std::regex const reduction(R"(bar\.red\.\w+\.pred\s+(\S+), 0, (\S+);)");
   for (Site const& site : kernels.sites()) {
-    if (site.kind == ptx::Kind::block_barrier || site.kind == ptx::Kind::warp_barrier || site.kind == ptx::Kind::fence) {
+    if (site.kind == ptx::Kind::block_barrier || site.kind == ptx::Kind::warp_barrier ||
+        site.kind == ptx::Kind::fence) {
       // Without the barrier of a reduction a thread knows of its own value only.
       std::string const replacement = std::regex_search(site.statement, reduction)
                                         ? std::regex_replace(site.statement, reduction, "mov.pred $1, $2;")
@@ -303,12 +304,12 @@ TEST_CASE("a barrier or fence of the kernels that is left out is found") {
 /// Instructions that a line of code was compiled to become others.
 struct Defect {
   std::string name;
-  std::string kernel;         ///< A part of its name
-  std::string file, code;     ///< The line of code, by a part of it
-  std::string instruction;    ///< Regular expression
-  std::string replacement;    ///< With $&, $1, ... of the instruction
-  std::optional<Check> check; ///< The one that must find it; none: the results differ.
-  bool is_everywhere = true;  ///< Whether all instructions that match change, or the first alone
+  std::string kernel;          ///< A part of its name
+  std::string file, code;      ///< The line of code, by a part of it
+  std::string instruction;     ///< Regular expression
+  std::string replacement;     ///< With $&, $1, ... of the instruction
+  std::optional<Check> check;  ///< The one that must find it; none: the results differ.
+  bool is_everywhere = true;   ///< Whether all instructions that match change, or the first alone
 };
 
 std::vector<Defect> const& defects() {
@@ -325,10 +326,10 @@ std::vector<Defect> const& defects() {
     {"bins of a block added without atomics", histogram, "histogram.cuh", "atomicAdd(bins + bin, sum)",
      R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
      "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
-    {"two blocks share a partial sum", triangle, "tile_partition.hpp", "return block + image",
-     R"(add\.s64\s+(.*))", "min.s64 $1", Check::race},
-    {"no fence before an arrival is counted", triangle, "forward.cuh", "__threadfence();", R"(membar.*)", "", Check::race,
-     false},
+    {"two blocks share a partial sum", triangle, "tile_partition.hpp", "return block + image", R"(add\.s64\s+(.*))",
+     "min.s64 $1", Check::race},
+    {"no fence before an arrival is counted", triangle, "forward.cuh", "__threadfence();", R"(membar.*)", "",
+     Check::race, false},
     {"vector load that is not aligned", triangle, "pixels.cuh", "__ldg(reinterpret_cast<uint4 const*>",
      R"((ld\.global\.nc\.v4\.u32\s+.*)\];)", "$1+4];", Check::alignment},
     {"pixels read past the end of the batch", triangle, "pixels.cuh", "return left >= group_size ? group_size",
