@@ -94,13 +94,13 @@ FailingCall::~FailingCall() {
   calls.erase(std::remove(calls.begin(), calls.end(), this), calls.end());
 }
 
-cudaError_t planned_failure(char const* function) {
+std::optional<cudaError_t> planned_failure(char const* function) {
   for (FailingCall* call : failing_calls()) {
     if (call->calls_left_ > 0 && call->function_ == function && --call->calls_left_ == 0) {
       return call->error_;
     }
   }
-  return cudaSuccess;
+  return std::nullopt;
 }
 
 }  // namespace ptx

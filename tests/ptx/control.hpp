@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cuda_runtime_api.h>
+#include <optional>
 #include <string>
 
 #include "report.hpp"
@@ -57,6 +58,7 @@ struct Counters {
 Counters& counters();
 
 /// While this exists, the nth call (1: the next) of the runtime function of this name returns `error` and does nothing.
+/// With cudaSuccess it claims to have done its work: a call that a program forgot.
 class FailingCall {
 public:
   FailingCall(std::string function, int nth, cudaError_t error);
@@ -68,14 +70,14 @@ public:
   bool happened() const { return calls_left_ <= 0; }
 
 private:
-  friend cudaError_t planned_failure(char const* function);
+  friend std::optional<cudaError_t> planned_failure(char const* function);
 
   std::string function_;
   int calls_left_;
   cudaError_t error_;
 };
 
-/// What the runtime function that begins now must return without doing anything; cudaSuccess: nothing of the kind.
-cudaError_t planned_failure(char const* function);
+/// What the runtime function that begins now must return without doing anything, if a FailingCall wants it to.
+std::optional<cudaError_t> planned_failure(char const* function);
 
 }  // namespace ptx

@@ -24,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -152,8 +153,10 @@ template <class Work>
 cudaError_t call(char const* function, Work const& work) {
   std::lock_guard<std::mutex> const lock(runtime().mutex);
   Explanation const before = std::exchange(explanation, {});
-  cudaError_t error = config().devices > 0 ? planned_failure(function) : cudaErrorNoDevice;
-  if (error == cudaSuccess) {
+  std::optional<cudaError_t> const planned =
+    config().devices > 0 ? planned_failure(function) : std::optional(cudaErrorNoDevice);
+  cudaError_t error = planned.value_or(cudaSuccess);
+  if (!planned) {
     try {
       error = work();
     } catch (std::bad_alloc const&) {

@@ -759,6 +759,12 @@ TEST_CASE("failures on demand") {
     FailingCall const never("cudaFreeAsync", 1, cudaErrorCudartUnloading);
     CHECK_FALSE(never.happened());
   }
+  {
+    FailingCall const forgotten("cudaMemsetAsync", 1, cudaSuccess);
+    CHECK(cudaMemsetAsync(first, 0, sizeof(float), nullptr) == cudaSuccess);
+    CHECK(forgotten.happened());
+    CHECK(std::isnan(*static_cast<float*>(first)));
+  }
   CHECK(cudaFreeAsync(first, nullptr) == cudaSuccess);
   CHECK(cudaFreeAsync(second, nullptr) == cudaSuccess);
   CHECK(cudaGetLastError() == cudaErrorLaunchOutOfResources);

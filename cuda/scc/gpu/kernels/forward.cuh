@@ -72,7 +72,7 @@ struct alignas(16) PixelCounts {
   __device__ bool any() const { return (x_outside | x_nan | y_outside | y_nan) != 0; }
 };
 
-/// Adds the counts of all threads of a block to those of an image.
+/// Adds the counts of all threads of a block to those of an image. Begins with a barrier of the block.
 template <int Threads>
 __device__ inline void add_counts(PixelCounts const& counts, ImageCounts& image_counts) {
   using Reduce = cub::BlockReduce<Diagnostics, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
@@ -93,11 +93,11 @@ __device__ inline void add_counts(PixelCounts const& counts, ImageCounts& image_
   }
 }
 
-/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What the blocks
-/// that arrived before have written is then there for this block to read, from the second-level cache.
+/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What thread 0 of
+/// the blocks that arrived before had written, and their other threads before the last barrier of their block, is then
+/// there for this block to read, from the second-level cache.
 __device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t expected) {
   bool is_last = false;
-  __syncthreads();  // the whole block has written before thread 0 says so
   if (thread_index() == 0) {
     __threadfence();
     is_last = atomicAdd(counter, 1ull) + 1 == static_cast<unsigned long long>(expected);
