@@ -42,10 +42,12 @@ struct HistogramMoments {
       int const count = groups.count();
       auto const x = normalize_group(arguments.x.type, arguments.x_domain, groups.first());
       auto const y = normalize_group(arguments.y.type, arguments.y_domain, groups.second());
-      groups.load_next();
       counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
+        if (k == group_size / 2) {
+          groups.load_next();  // not earlier: half of the group needs no registers any more
+        }
         if (k >= count) {
           continue;
         }
