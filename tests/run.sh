@@ -13,9 +13,8 @@ print_usage() {
   cat << 'TEXT'
 usage: bash tests/run.sh [--sanitize | --cuda | --ci | --fuzz SECONDS [SEED]]
 
-  (no option)      all tests, optimised; those of the kernels on the CPU if the CUDA toolkit is there, and on the GPU if
-                   there is one, too
-  --sanitize       all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+  (no option)      all tests, optimised; with nvcc those of the GPU backend, too: on the CPU, and on the GPU if there is one
+  --sanitize       the tests of values, inputs and workspaces, under AddressSanitizer and UndefinedBehaviorSanitizer
   --cuda           all tests, with the GPU backend compiled by nvcc, which must be there
   --ci             all tests, with the benchmarks built, and the GPU backend by nvcc where there is one
   --fuzz SECONDS [SEED]

@@ -157,7 +157,7 @@ finish() {
 }
 if [ ! -e "$shared/mnist/train-images-idx3-ubyte.gz" ] || [ ! -e "$shared/bsds500" ]; then
   finish
-  echo "skipped: there are no mnist/train-images-idx3-ubyte.gz and bsds500/ in the folder that was given, so nothing was trained"
+  echo "skipped, nothing was trained: there are no mnist/train-images-idx3-ubyte.gz and bsds500/ in $shared"
   exit 77
 fi
 

@@ -88,8 +88,8 @@ at::Tensor on_device(at::Tensor const& tensor, c10::Device device) {
       cudaMemcpy(memory, memory_of(tensor), bytes, cudaMemcpyHostToDevice) != cudaSuccess) {
     throw std::bad_alloc();
   }
-  return make_tensor(tensor,
-                     c10::DataPtr(memory, memory, [](void* held) { static_cast<void>(cudaFree(held)); }, device));
+  return make_tensor(tensor, c10::DataPtr(
+                               memory, memory, [](void* held) { static_cast<void>(cudaFree(held)); }, device));
 }
 
 // Calls an operator with all tensors and devices as those of the CPU.
