@@ -46,7 +46,7 @@ run_fuzzer() {
   fi
   mkdir -p "$corpus"
   # -timeout: no input may take longer than this many seconds. Seed 0 is one by the clock.
-  build/fuzz/tests/fuzz/scc_fuzz -max_total_time="$seconds" -seed="${seed:-0}" -timeout=20 -max_len=512 -len_control=0 \
+  build/fuzz/tests/fuzz/scc_fuzz -max_total_time="$seconds" -seed="${seed:-0}" -timeout=60 -max_len=512 -len_control=0 \
     -print_final_stats=1 -artifact_prefix=build/fuzz/ "$corpus"
 }
 
