@@ -16,7 +16,7 @@ namespace c10::cuda {
 class CUDAStream {
 public:
   explicit CUDAStream(Stream stream) : stream_(stream) {}
-  // Streams of the guard are numbers; those of the emulated runtime are pointers, of which null is always there.
+  // Streams of the guard are numbers; those of the runtime are pointers, of which null is always there.
   cudaStream_t stream() const { return nullptr; }
 
 private:
