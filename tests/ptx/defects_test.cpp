@@ -177,7 +177,14 @@ public:
   }
   Kernels(Kernels const&) = delete;
   Kernels& operator=(Kernels const&) = delete;
-  ~Kernels() { ptx::config() = config_; }
+  ~Kernels() {
+    ptx::config() = config_;
+    std::string text;
+    for (std::string const& line : lines_) {
+      text += line + '\n';
+    }
+    ptx::load(text);  // all of it again, for the next test case
+  }
 
   /// In the order of the PTX
   std::vector<Site> const& sites() const { return sites_; }
