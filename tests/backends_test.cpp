@@ -346,7 +346,7 @@ TEST_CASE("the rounding errors of small images are bounded") {
   Plan const tight_plan(tight);
   // The gradient of a nearly constant image is what is left when large terms cancel; the errors of float sums, which are
   // relative to the sums, do not. Measured: 9.6e-5, 5.1e-5, 5.3e-5, 4.0e-5 and 3.4e-5 (CPU: 6.9e-5, 2.7e-5, 3.0e-5, 3.0e-5
-  // and 4.4e-5). Of 16 or more pixels nearly all of it is from the forward sums, in a thread and over a warp: the same
+  // and 4.4e-5). Of 16 or more pixels most of it is from the forward sums, in a thread and over a warp: the same
   // products summed in double leave 1.3e-6 at 16, 7.3e-7 at 127. Of 3 pixels the float gradient has a share, too.
   for (auto const& [pixels, nearly_constant, random] :
        {Case{3, 1.7e-4, 1.4e-5}, Case{5, 9e-5, 1e-6}, Case{16, 1e-4, 1e-6}, Case{127, 7.5e-5, 1e-6},
