@@ -18,7 +18,7 @@ usage: bash tests/gpu.sh [--out FOLDER] [--full]
   --out FOLDER   where the page goes, named after the GPU (default: docs/results), and gpu_logs.tar.gz
   --full         all benchmark rows, however long they take
 
-Needs the CUDA toolkit, CMake, g++, Eigen, Catch2, stb and Google Benchmark, and installs nothing; the comparison with
+Needs the CUDA toolkit, CMake, g++, Eigen, Catch2 and Google Benchmark, and installs nothing; the comparison with
 PyTorch is made if python3 has a PyTorch that uses the GPU. What the system lacks is taken from .gpu/prefix/usr, reference
 data from .gpu/shared, if there are such folders. Without git the page names the commit that SCC_COMMIT holds. Exit status:
 0 all passed, 1 something failed (the page says what), 3 there is no GPU or no nvcc.
@@ -145,7 +145,7 @@ print_sanitizers() {
 }
 
 configure_options=(-DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architecture-real"
-  -DSCC_INSTALL=OFF)
+  -DSCC_PTX_ARCHITECTURES= -DSCC_INSTALL=OFF)
 if [[ -d .gpu/prefix/usr ]]; then
   configure_options+=("-DCMAKE_PREFIX_PATH=$root/.gpu/prefix/usr")
 fi
