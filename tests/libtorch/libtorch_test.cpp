@@ -201,6 +201,7 @@ TEST_CASE("gradients agree with central differences in double", "[libtorch]") {
     Options options = precise();
     options.kernel = kernel;
     options.tolerance = 1e-11;
+    options.centers_per_axis = is_gpu ? 4 : 9;  // each difference solves the images again
     SccLoss scc(options);
     for (auto const& shape : shapes) {
       CAPTURE(static_cast<int>(kernel), shape.size());

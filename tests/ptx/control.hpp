@@ -77,6 +77,12 @@ private:
   cudaError_t error_;
 };
 
+/// Says that the program itself has written device memory, which is host memory here. May be called by several threads.
+void mark_written_by_host(void* memory, std::size_t bytes);
+
+/// Random schedules begin anew, so that they depend on Config::seed and on what follows alone.
+void restart_schedule();
+
 /// What the runtime function that begins now must return without doing anything, if a FailingCall wants it to.
 std::optional<cudaError_t> planned_failure(char const* function);
 

@@ -291,6 +291,7 @@ void print(std::string const& what, std::string const& kernel, std::string const
 TEST_CASE("a barrier or fence of the kernels that is left out is found") {
   Kernels const kernels;
   std::regex const reduction(R"(bar\.red\.\w+\.pred\s+(\S+), 0, (\S+);)");
+  std::map<ptx::Kind, int> counts;
   for (Site const& site : kernels.sites()) {
     if (site.kind == ptx::Kind::block_barrier || site.kind == ptx::Kind::warp_barrier ||
         site.kind == ptx::Kind::fence) {
@@ -302,7 +303,11 @@ TEST_CASE("a barrier or fence of the kernels that is left out is found") {
       print(site.statement + " " + site.place(), site.kernel, outcome.text());
       CAPTURE(site.kernel, site.line, site.statement, site.place());
       CHECK_FALSE(outcome.is_clean());
+      ++counts[site.kind];
     }
+  }
+  for (ptx::Kind const kind : {ptx::Kind::block_barrier, ptx::Kind::warp_barrier, ptx::Kind::fence}) {
+    CHECK(counts[kind] > 0);
   }
 }
 

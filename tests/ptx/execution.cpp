@@ -685,7 +685,11 @@ std::string launch_problem(Kernel const& kernel, LaunchShape const& shape) {
   return "";
 }
 
+unsigned launches_of_schedule = 0;
+
 }  // namespace
+
+void restart_schedule() { launches_of_schedule = 0; }
 
 bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) {
   std::size_t const reports_before = report_count();
@@ -695,8 +699,7 @@ bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) 
   launch.shape = shape;
   launch.number = new_stamp();
   constexpr unsigned some_prime = 7919;
-  static unsigned launches = 0;
-  launch.random.seed(std::uint64_t{config().seed} * some_prime + ++launches);
+  launch.random.seed(std::uint64_t{config().seed} * some_prime + ++launches_of_schedule);
   launch.checks_registers = config().is_on(Check::undefined_register);
   launch.checks_written = config().is_on(Check::uninitialized_memory);
   launch.keeps_histories =

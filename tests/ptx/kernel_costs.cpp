@@ -170,6 +170,10 @@ int main(int argc, char* argv[]) try {
     }
     numbers[static_cast<std::size_t>(k - 1)] = number;
   }
+  if (std::string const missing = missing_device(); !missing.empty()) {
+    std::printf("SKIPPED: %s\n", missing.c_str());
+    return 4;
+  }
   measure(numbers[0], numbers[1], numbers[2]);
   return 0;
 } catch (std::exception const& error) {

@@ -74,6 +74,7 @@ Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes
                                std::to_string(place.address - place.region->begin) + " by thread " +
                                std::to_string(warp.thread(lane)) + where(warp));
     current_launch().is_stopped |= config().is_on(Check::alignment);
+    return {};  // it may be on two pages of histories
   }
   return place;
 }
@@ -267,8 +268,10 @@ void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
   int const bytes = instruction.bytes, count = instruction.vector_size;
   Place places[32];
   bool const is_parameter = instruction.space == Space::parameter;
-  // Many loads are of one place by all lanes. Two of them are enough to find what they race with.
-  bool const is_uniform = are_same(warp.registers[instruction.sources[0]], lanes);
+  // Many loads are of one place by all lanes. Two of them are enough to find what they race with, as long as all lanes know
+  // the same of other lanes and blocks.
+  bool const is_uniform =
+    warp.block->epochs.threads.size() <= 1 && are_same(warp.registers[instruction.sources[0]], lanes);
   Lanes const first_two = lanes & ~((lanes & (lanes - 1)) & ((lanes & (lanes - 1)) - 1));
   Lanes const distinct = is_uniform && warp.epochs.for_pairs.empty() ? first_two : lanes;
   find_places(warp, instruction, distinct, bytes * count, places);

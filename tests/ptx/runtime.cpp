@@ -501,8 +501,9 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
                             launch.dynamicSmemBytes};
     // A copy, which a graph needs later.
     std::vector<std::uint64_t> argument((kernel->parameter_bytes + 7) / 8);
-    if (!argument.empty()) {
-      std::memcpy(argument.data(), arguments[0], kernel->parameter_bytes);
+    for (std::size_t k = 0; k < kernel->parameters.size(); ++k) {
+      std::memcpy(reinterpret_cast<unsigned char*>(argument.data()) + kernel->parameters[k].offset, arguments[k],
+                  kernel->parameters[k].bytes);
     }
     return enqueue(launch.stream, {cudaGraphNodeTypeKernel, [function = *function, shape, argument] {
                                      return run(function, shape, argument.data());
@@ -515,6 +516,12 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
 thread_local std::vector<cudaLaunchConfig_t> pushed_configurations;
 
 }  // namespace
+
+void mark_written_by_host(void* memory, std::size_t bytes) {
+  std::lock_guard<std::mutex> const lock(runtime().mutex);
+  mark_written(memory, bytes);
+}
+
 }  // namespace ptx
 
 using namespace ptx;

@@ -16,7 +16,7 @@
 #include <torch/library.h>
 #include <vector>
 
-#include "../../ptx/memory.hpp"
+#include "../../ptx/control.hpp"
 
 namespace {
 
@@ -125,7 +125,7 @@ void run_on_cpu(c10::OperatorHandle const& operation, torch::jit::Stack* stack) 
   operation.callBoxed(stack);
   for (auto const& original : originals) {
     // The operator may have written to any of its arguments, unseen by the interpreter.
-    ptx::mark_written(memory_of(original), original.storage().nbytes());
+    ptx::mark_written_by_host(memory_of(original), original.storage().nbytes());
   }
   auto const to_cuda = [&](at::Tensor const& tensor) {
     if (!tensor.defined() || to_host) {

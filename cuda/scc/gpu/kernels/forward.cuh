@@ -17,6 +17,7 @@
 
 #include "../pixel_view.hpp"
 #include "../tile_partition.hpp"
+#include "../tuning.hpp"
 #include "../workspace.hpp"
 #include "pixels.cuh"
 #include "solve.cuh"
@@ -72,10 +73,15 @@ struct alignas(16) PixelCounts {
   __device__ bool any() const { return (x_outside | x_nan | y_outside | y_nan) != 0; }
 };
 
-/// Adds the counts of all threads of a block to those of an image. Begins with a barrier of the block.
+/// Sums over a block by a fixed algorithm: the same bits from run to run.
+template <class T, int Threads>
+using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+
+/// Adds the counts of all threads of a block to those of an image. Begins with a barrier of the block, on which
+/// is_last_arrival() relies, too: before it, all threads have left their sums.
 template <int Threads>
 __device__ inline void add_counts(PixelCounts const& counts, ImageCounts& image_counts) {
-  using Reduce = cub::BlockReduce<Diagnostics, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+  using Reduce = BlockReduce<Diagnostics, Threads>;
   __shared__ typename Reduce::TempStorage storage;
   if (!__syncthreads_or(counts.any())) {
     return;
@@ -109,7 +115,7 @@ __device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t
 /// -mean of rSMI over the images, by one block, in an order that depends on the number of images and threads alone.
 template <int Threads, class Real>
 __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
-  using Reduce = cub::BlockReduce<double, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+  using Reduce = BlockReduce<double, Threads>;
   __shared__ typename Reduce::TempStorage storage;
   double sum = 0;
   for (std::int64_t image = thread_index(); image < arguments.partition.images; image += Threads) {
@@ -128,6 +134,10 @@ __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
 template <class Moments, class Real>
 __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
   __shared__ PixelCounts block_counts[Moments::threads];
+  static_assert(sizeof(block_counts) + sizeof(typename BlockReduce<Diagnostics, Moments::threads>::TempStorage) +
+                    sizeof(typename BlockReduce<double, Moments::threads>::TempStorage) <=
+                  static_shared_bytes,
+                "static shared memory of the forward kernels");
   WorkspaceView const& workspace = arguments.workspace;
   arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
     std::int64_t const image = range.image;
@@ -135,7 +145,7 @@ __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
     PixelCounts& thread_counts = block_counts[thread_index()];
     thread_counts = {};
     Moments::add(arguments, range, thread_counts);
-    add_counts<Moments::threads>(thread_counts, counts);
+    add_counts<Moments::threads>(thread_counts, counts);  // a barrier
     if (!is_last_arrival(&counts.finished_blocks, arguments.partition.contributing_blocks(image) * arguments.parts)) {
       return;
     }
