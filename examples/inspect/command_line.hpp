@@ -10,7 +10,7 @@
 #include <scc/options.hpp>
 #include <scc/selection.hpp>
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's
 class App;
 }
 

@@ -211,7 +211,7 @@ private:
     };
     bool const in_double =
       plan_->basis() == Basis::histogram || plan_->needs_double(element_type<Fixed>, element_type<Differentiated>);
-    in_double ? pass(double()) : pass(float());
+    in_double ? pass(0.0) : pass(0.0F);
   }
 
   std::shared_ptr<Plan const> plan_;
