@@ -695,7 +695,6 @@ bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) 
   std::size_t const reports_before = report_count();
   Launch& launch = current_launch();
   launch = Launch{};
-  launch.kernel = &kernel;
   launch.shape = shape;
   launch.number = new_stamp();
   constexpr unsigned some_prime = 7919;

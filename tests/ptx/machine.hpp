@@ -108,7 +108,6 @@ struct Block {
 
 /// The launch that runs now.
 struct Launch {
-  Kernel* kernel = nullptr;
   LaunchShape shape{};
   unsigned number = 0;
   std::vector<unsigned char> parameter_memory;
