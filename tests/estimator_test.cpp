@@ -241,18 +241,26 @@ TEST_CASE("solve makes NaN of a system that has no factor", "[estimator]") {
   }
 }
 
-TEST_CASE("cholesky and its solution", "[estimator]") {
-  std::vector<double> a{4, 2, 1, 2, 5, 3, 1, 3, 6}, b{1, 2, 3}, x(3);
-  std::vector<double> const original = a;
-  scc::detail::cholesky(scc::SerialTeam{}, a.data(), 3);
-  scc::detail::solve_factored(scc::SerialTeam{}, a.data(), 3, b.data(), x.data());
-  for (std::size_t i = 0; i < 3; ++i) {
-    double sum = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      sum += original[i * 3 + j] * x[j];
+TEST_CASE("a system is factorised and solved", "[estimator]") {
+  std::vector<double> const system{4, 2, 1, 2, 5, 3, 1, 3, 6}, right{1, 2, 3};
+  std::vector<double> factor = system, inverse(3), z = right, x(3);
+  scc::SerialTeam const team;
+  auto const check_solution = [&] {
+    for (std::size_t i = 0; i < 3; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < 3; ++j) {
+        sum += system[i * 3 + j] * x[j];
+      }
+      CHECK(std::abs(sum - right[i]) < 1e-14);
     }
-    CHECK(std::abs(sum - b[i]) < 1e-14);
-  }
+  };
+  scc::detail::factorise(team, factor.data(), 3, inverse.data(), z.data());
+  scc::detail::sweep_back(team, factor.data(), 3, inverse.data(), z.data(), x.data());
+  check_solution();
+  z = right;
+  scc::detail::sweep_forward(team, factor.data(), 3, inverse.data(), z.data());
+  scc::detail::sweep_back(team, factor.data(), 3, inverse.data(), z.data(), x.data());
+  check_solution();
 }
 
 TEST_CASE("option errors print numbers as briefly as they can", "[estimator]") {
