@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "decoder.hpp"
@@ -186,6 +187,26 @@ struct Reciprocal {
   }
 };
 
+/// Of the upper half of a double's bits, and no more bits than that: denormal numbers are 0.
+struct ApproximateReciprocal {
+  template <class T>
+  static T apply(T a) {
+    auto const upper_half = [](T value) {
+      std::uint64_t bits;
+      std::memcpy(&bits, &value, sizeof(bits));
+      bits &= 0xffffffff00000000;
+      std::memcpy(&value, &bits, sizeof(bits));
+      return std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(T(0), value) : value;
+    };
+    static_assert(sizeof(T) <= sizeof(std::uint64_t));
+    if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
+      return std::isnan(a) ? a : upper_half(1 / upper_half(a));
+    } else {
+      return 1 / a;
+    }
+  }
+};
+
 /// A device's approximation differs in the last bits. Of a double it has no more digits than a float.
 struct ReciprocalSquareRoot {
   template <class T>
@@ -315,6 +336,15 @@ void decode_reciprocal_square_root(Decoder& decoder) {
   decoder.set_operands(2, for_float(decoder.instruction.type, Unary<ReciprocalSquareRoot>{}));
 }
 
+void decode_reciprocal(Decoder& decoder) {
+  if (decoder.instruction.type == Type::f64 && decoder.take("approx")) {
+    decoder.require({"ftz"});
+    decoder.set_operands(2, for_float(Type::f64, Unary<ApproximateReciprocal>{}));
+  } else {
+    decode_rounded<Reciprocal>(decoder);
+  }
+}
+
 void decode_divide(Decoder& decoder) {
   if (decoder.is_float()) {
     decoder.require({"rn"});
@@ -419,7 +449,7 @@ void add_arithmetic(DecodeTable& table) {
   table["abs"] = decode_unary<Absolute>;
   table["sad"] = decode_absolute_difference;
   table["sqrt"] = decode_rounded<SquareRoot>;
-  table["rcp"] = decode_rounded<Reciprocal>;
+  table["rcp"] = decode_reciprocal;
   table["rsqrt"] = decode_reciprocal_square_root;
 }
 

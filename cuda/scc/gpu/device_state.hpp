@@ -72,9 +72,24 @@ public:
   int most_gradient_blocks() const { return multiprocessors_ * gradient_blocks_per_multiprocessor; }
 
   /// Whether a solve fits the shared memory of a block.
-  bool solves_in_shared_memory() const { return SolveScratch::size(view_) * sizeof(double) <= shared_bytes_; }
+  bool solves_in_shared_memory() const {
+    auto const collected = static_cast<std::size_t>(collected_sums(most_terms()));
+    return (collected + SolveScratch::size(view_)) * sizeof(double) <= shared_bytes_;
+  }
 
-  /// Number of partial sums that the blocks of a forward pass may leave, whatever the types of the pixels.
+  /// Most sums that a block of a forward pass, or the blocks of all parts, leave of an image, whatever the types of the
+  /// pixels.
+  int most_terms() const {
+    if (plan_.basis() == Basis::histogram) {
+      return 0;
+    }
+    return std::max(padded_terms(triangle_for(plan_.degree())), tile_count(plan_.degree()) * tile_size * tile_size);
+  }
+  /// Number of partial indices of the blocks of a forward pass at most.
+  std::size_t most_partials(std::int64_t images) const {
+    return static_cast<std::size_t>(partial_count(most_forward_blocks(1), images));
+  }
+  /// Number of partial sums that the blocks of a forward pass may leave.
   std::size_t most_partial_sums(std::int64_t images) const {
     if (plan_.basis() == Basis::histogram) {
       return 0;

@@ -16,24 +16,28 @@
 #include "kernels/gradient.cuh"
 #include "kernels/histogram.cuh"
 #include "kernels/moments.cuh"
+#include "kernels/solve.cuh"
 #include "launch.cuh"
 #include "loss.hpp"
 
 namespace scc::gpu {
 
-/// A forward kernel, and what it is launched with.
+/// A kernel of the first pass, and what it is launched with.
 template <class Real>
-struct ForwardKernel {
+struct MomentsKernel {
   void (*function)(ForwardArguments<Real> const);  ///< moments_triangle, moments_tile or moments_histogram
   char const* name;                                ///< Its name, for errors
   int threads;                                     ///< Threads of a block
   int pixels_per_thread;                           ///< Pixels that are worth a thread, in large images
   int parts;                                       ///< Parts of the moments, each worked on by blocks of its own
   int rows_of_part;                                ///< histogram: rows of bins that one part has at most
-  std::size_t shared_bytes;  ///< Dynamic shared memory that the sum over the pixels needs; the solve may need more
+  std::size_t shared_bytes;                        ///< Dynamic shared memory of a block
+  MomentLayout layout;                             ///< Where it leaves the moments
+  int degree;                                      ///< chebyshev basis: of that layout
+  int terms;                                       ///< chebyshev basis: sums of a block of each part together
 };
 
-/// Launches a forward kernel, and the memset before it.
+/// Launches a kernel of the first pass, and the solve; before them a memset where moments are added up in bins.
 ///
 /// @param kernel  Which, and how.
 /// @param state   Of the loss.
@@ -41,11 +45,10 @@ struct ForwardKernel {
 /// @param stream  Where the work is enqueued. No synchronisation, no allocation.
 /// @throws Error if a call fails.
 template <class Real>
-void launch_forward(ForwardKernel<Real> const& kernel, DeviceState const& state, ForwardPass const& pass,
+void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state, ForwardPass const& pass,
                     cudaStream_t stream) {
   Options const& options = state.plan().options();
   ForwardArguments<Real> arguments{};
-  arguments.plan = state.view();
   arguments.x = pass.x;
   arguments.y = pass.y;
   arguments.shape = pass.shape;
@@ -53,37 +56,78 @@ void launch_forward(ForwardKernel<Real> const& kernel, DeviceState const& state,
   arguments.y_domain = make_domain_map<Real>(options, pass.y.type);
   arguments.partition = make_tile_partition(pass.images, pass.pixels, kernel.threads,
                                             state.most_forward_blocks(kernel.parts), kernel.pixels_per_thread);
+  arguments.basis_size = state.plan().basis_size();
   arguments.parts = kernel.parts;
   arguments.rows_of_part = kernel.rows_of_part;
   arguments.unit = spline::fixed_point_unit(pass.pixels, std::is_same_v<Real, float> ? 32 : 50);
-  arguments.solves_in_shared_memory = state.solves_in_shared_memory();
   arguments.workspace = pass.workspace;
 
-  std::size_t shared_bytes = kernel.shared_bytes;
-  if (arguments.solves_in_shared_memory) {
-    shared_bytes = std::max(shared_bytes, SolveScratch::size(arguments.plan) * sizeof(double));
+  SolveArguments solve{};
+  solve.plan = state.view();
+  solve.partition = arguments.partition;
+  solve.layout = kernel.layout;
+  solve.degree = kernel.degree;
+  solve.terms = kernel.terms;
+  double const pixels = static_cast<double>(pass.pixels);
+  solve.inverse_total = 1 / (kernel.layout == MomentLayout::bins ? arguments.unit * pixels : pixels);
+  solve.workspace = pass.workspace;
+  std::size_t const collected = static_cast<std::size_t>(collected_sums(kernel.terms));
+  std::size_t const scratch = SolveScratch::size(solve.plan);
+  std::size_t const tables =
+    static_cast<std::size_t>(solve.plan.functions + solve.plan.products) * static_cast<std::size_t>(solve.plan.basis_size);
+  std::size_t const most = state.shared_bytes() / sizeof(double);
+  auto* solve_kernel = solve_images<SolveMemory::none>;
+  std::size_t solve_numbers = collected;
+  if (kernel.layout != MomentLayout::bins && collected + scratch + tables <= most) {
+    solve_kernel = solve_images<SolveMemory::all>;
+    solve_numbers += scratch + tables;
+  } else if (state.solves_in_shared_memory()) {
+    solve_kernel = solve_images<SolveMemory::scratch>;
+    solve_numbers += scratch;
   }
-  check(cudaMemsetAsync(pass.workspace.finished_images, 0, pass.workspace.zeroed_bytes, stream), "cudaMemsetAsync");
+
+  if (kernel.layout == MomentLayout::bins) {
+    std::size_t const bytes =
+      static_cast<std::size_t>(pass.images) * state.plan().moment_count() * sizeof(unsigned long long);
+    check(cudaMemsetAsync(pass.workspace.bins, 0, bytes, stream), "cudaMemsetAsync");
+  }
   dim3 const grid(static_cast<unsigned>(arguments.partition.blocks), static_cast<unsigned>(kernel.parts));
-  launch(kernel.function, kernel.name, grid, kernel.threads, shared_bytes, stream, arguments);
+  launch(kernel.function, kernel.name, grid, kernel.threads, kernel.shared_bytes, stream, arguments);
+  launch(solve_kernel, "solve_images", dim3(static_cast<unsigned>(pass.images)), solve_threads,
+         solve_numbers * sizeof(double), stream, solve);
 }
 
 /// Chebyshev basis of at most this degree, in float: all moments in a thread's registers.
 template <int Degree>
 void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
-  std::size_t const shared_bytes = moments_threads / warp_size * TriangleMoments<Degree>::terms * sizeof(double);
-  ForwardKernel<float> const kernel{
-    moments_triangle<Degree>, "moments_triangle", moments_threads, moments_pixels_per_thread, 1, 0, shared_bytes};
+  constexpr int terms = padded_terms(Degree);
+  MomentsKernel<float> kernel{};
+  kernel.function = moments_triangle<Degree>;
+  kernel.name = "moments_triangle";
+  kernel.threads = moments_threads;
+  kernel.pixels_per_thread = moments_pixels_per_thread;
+  kernel.parts = 1;
+  kernel.shared_bytes = moments_threads / warp_size * terms * sizeof(double);
+  kernel.layout = MomentLayout::triangle;
+  kernel.degree = Degree;
+  kernel.terms = terms;
   launch_forward(kernel, state, pass, stream);
 }
 
 /// Chebyshev basis of any degree: a tile of the moments in a thread's registers.
 template <class Real>
 void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
-  std::size_t const shared_bytes = moments_threads / warp_size * TileMoments<Real>::terms * sizeof(double);
-  int const parts = tile_count(state.plan().degree());
-  ForwardKernel<Real> const kernel{
-    moments_tile<Real>, "moments_tile", moments_threads, moments_pixels_per_thread, parts, 0, shared_bytes};
+  constexpr int terms = tile_size * tile_size;
+  MomentsKernel<Real> kernel{};
+  kernel.function = moments_tile<Real>;
+  kernel.name = "moments_tile";
+  kernel.threads = moments_threads;
+  kernel.pixels_per_thread = moments_pixels_per_thread;
+  kernel.parts = tile_count(state.plan().degree());
+  kernel.shared_bytes = moments_threads / warp_size * terms * sizeof(double);
+  kernel.layout = MomentLayout::tiles;
+  kernel.degree = state.plan().degree();
+  kernel.terms = kernel.parts * terms;
   launch_forward(kernel, state, pass, stream);
 }
 
@@ -93,15 +137,15 @@ void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStr
   int const bins = state.plan().basis_size();
   std::size_t const row_bytes = static_cast<std::size_t>(bins) * 2 * sizeof(unsigned);
   int const most_rows = static_cast<int>(state.shared_bytes() / row_bytes);
-  int const parts = (bins + most_rows - 1) / most_rows;
-  int const rows = (bins + parts - 1) / parts;
-  ForwardKernel<Real> const kernel{moments_histogram<Real>,
-                                   "moments_histogram",
-                                   histogram_threads,
-                                   histogram_pixels_per_thread,
-                                   parts,
-                                   rows,
-                                   static_cast<std::size_t>(rows) * row_bytes};
+  MomentsKernel<Real> kernel{};
+  kernel.function = moments_histogram<Real>;
+  kernel.name = "moments_histogram";
+  kernel.threads = histogram_threads;
+  kernel.pixels_per_thread = histogram_pixels_per_thread;
+  kernel.parts = (bins + most_rows - 1) / most_rows;
+  kernel.rows_of_part = (bins + kernel.parts - 1) / kernel.parts;
+  kernel.shared_bytes = static_cast<std::size_t>(kernel.rows_of_part) * row_bytes;
+  kernel.layout = MomentLayout::bins;
   launch_forward(kernel, state, pass, stream);
 }
 

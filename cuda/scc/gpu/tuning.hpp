@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <scc/config.hpp>
 
 namespace scc::gpu {
 
@@ -26,12 +27,16 @@ inline constexpr int tile_size = 8;
 inline constexpr int moments_threads = 256;
 /// Of a forward pass, histogram basis.
 inline constexpr int histogram_threads = 512;
+/// Of a solve.
+inline constexpr int solve_threads = 256;
 /// Of a backward pass.
 inline constexpr int gradient_threads = 128;
 
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
 /// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
+/// In a solve: the fit in registers needs all that a thread can have.
+inline constexpr int solve_blocks_per_multiprocessor = 1;
 /// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;
 /// In a backward pass in double, chebyshev basis.
@@ -54,27 +59,33 @@ inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024
 /// Dynamic shared memory that every device gives without being asked.
 inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;
 
-/// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
-inline constexpr int most_unknowns_of_a_warp = 64;
-
 /// Number of moments of a triangle of this degree.
-constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
+SCC_HOST_DEVICE constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
 
-/// The same, filled up so that the lanes of a warp get equally many.
-constexpr int padded_terms(int degree) { return (triangle_terms(degree) + 31) / 32 * 32; }
+/// Index of a, b among the moments of a triangle, row after row.
+SCC_HOST_DEVICE constexpr int triangle_index(int degree, int a, int b) { return a * (degree + 1) - a * (a - 1) / 2 + b; }
+
+/// Number of moments of a triangle, filled up so that the lanes of a warp get equally many.
+SCC_HOST_DEVICE constexpr int padded_terms(int degree) { return (triangle_terms(degree) + 31) / 32 * 32; }
 
 /// The degree of the triangle kernel that serves this degree, or 0 if none does.
-constexpr int triangle_for(int degree) {
+SCC_HOST_DEVICE constexpr int triangle_for(int degree) {
   return degree <= small_triangle_degree ? small_triangle_degree : degree <= triangle_degree ? triangle_degree : 0;
 }
 
-/// Number of tiles that cover the triangle a + b <= degree.
-constexpr int tile_count(int degree) {
-  int count = 0;
-  for (int a = 0; a <= degree; a += tile_size) {
-    count += (degree - a) / tile_size + 1;
-  }
-  return count;
+/// Rows of tiles that cover a triangle a + b <= degree have one tile fewer from one to the next; the number of those before
+/// row `row`.
+SCC_HOST_DEVICE constexpr int tiles_before(int degree, int row) {
+  return row * (degree / tile_size + 1) - row * (row - 1) / 2;
+}
+
+/// Number of tiles that cover the triangle.
+SCC_HOST_DEVICE constexpr int tile_count(int degree) { return tiles_before(degree, degree / tile_size + 1); }
+
+/// Numbers that a block which solves an image collects first, from partial sums of so many terms, an even number: a sum of
+/// all terms in each group of threads with two terms to a thread.
+SCC_HOST_DEVICE constexpr int collected_sums(int terms) {
+  return terms < 2 * solve_threads && terms > 0 ? 2 * solve_threads / terms * terms : terms;
 }
 
 }  // namespace scc::gpu

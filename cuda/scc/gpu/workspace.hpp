@@ -26,28 +26,19 @@ namespace scc::gpu {
 
 class Loss;
 
-/// What the blocks of a forward pass count in one image.
-struct ImageCounts {
-  unsigned long long x_outside;        ///< As in Diagnostics
-  unsigned long long x_nan;            ///< As in Diagnostics
-  unsigned long long y_outside;        ///< As in Diagnostics
-  unsigned long long y_nan;            ///< As in Diagnostics
-  unsigned long long finished_blocks;  ///< Blocks that have left their sums; the last one solves the image.
-};
-
 /// The parts of a workspace, in device memory. Plain data, an argument of kernels.
 struct WorkspaceView {
-  ImageCounts* counts;                  ///< [images]
-  unsigned long long* finished_images;  ///< [1]; the block that finishes the last one adds up the loss
-  unsigned long long* bins;  ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
+  unsigned* finished_images;  ///< [1]; the block that solves the last one adds up the loss
+  unsigned long long* bins;   ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
   double* moments;           ///< [images, B, B]
   double* drsmi_dmoments;    ///< [images, B, B]
   double* alpha;             ///< [images, unknowns]
   double* rsmi;              ///< [images]
   double* loss;              ///< [1]
   float* loss_float;         ///< [1] the same
-  double* partial_sums;      ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
-  std::size_t zeroed_bytes;  ///< Bytes, from finished_images on, that must be zero before a forward pass
+  Diagnostics* counts;          ///< [images]
+  Diagnostics* partial_counts;  ///< [partial_count()] of the blocks
+  double* partial_sums;         ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
   double* solve_scratch;     ///< [images, SolveScratch] where that is too large for shared memory
 
   /// Points the parts into `memory`, if that is not null; returns the bytes they take.
@@ -60,12 +51,9 @@ struct WorkspaceView {
     };
     take(finished_images, 1);
     take(counts, images);
-    zeroed_bytes = used;
+    take(partial_counts, state.most_partials(max_images));
     take(moments, images * state.plan().moment_count());
-    if (state.plan().basis() == Basis::histogram) {
-      bins = reinterpret_cast<unsigned long long*>(moments);
-      zeroed_bytes = used;
-    }
+    bins = reinterpret_cast<unsigned long long*>(moments);
     take(drsmi_dmoments, images * state.plan().moment_count());
     take(alpha, images * static_cast<std::size_t>(state.plan().unknowns()));
     take(rsmi, images);
@@ -147,13 +135,13 @@ public:
   /// @param stream  That of the forward pass, or one that waits for it.
   /// @throws Error if a CUDA call fails.
   Diagnostics diagnostics(cudaStream_t stream) const {
-    std::vector<ImageCounts> counts(static_cast<std::size_t>(record_.images()));
+    std::vector<Diagnostics> counts(static_cast<std::size_t>(record_.images()));
     if (!counts.empty()) {
       read(counts.data(), view_.counts, counts.size(), stream);
     }
     Diagnostics total;
-    for (ImageCounts const& image : counts) {
-      total += diagnostics_of(image);
+    for (Diagnostics const& image : counts) {
+      total += image;
     }
     return total;
   }
@@ -165,18 +153,13 @@ public:
   /// @throws std::invalid_argument if there is no such image; Error if a CUDA call fails.
   Diagnostics diagnostics(std::int64_t image, cudaStream_t stream) const {
     scc::detail::require_image(image, record_.images());
-    ImageCounts counts{};
+    Diagnostics counts;
     read(&counts, view_.counts + image, 1, stream);
-    return diagnostics_of(counts);
+    return counts;
   }
 
 private:
   friend class Loss;
-
-  static Diagnostics diagnostics_of(ImageCounts const& counts) {
-    return {static_cast<std::int64_t>(counts.x_outside), static_cast<std::int64_t>(counts.x_nan),
-            static_cast<std::int64_t>(counts.y_outside), static_cast<std::int64_t>(counts.y_nan)};
-  }
 
   template <class T>
   static void read(T* out, T const* device, std::size_t count, cudaStream_t stream) {

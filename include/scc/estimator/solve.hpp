@@ -72,23 +72,28 @@ struct BasicSolveScratch {
   /// Without memory.
   BasicSolveScratch() = default;
   /// In `memory` [size(plan)].
-  SCC_HOST_DEVICE BasicSolveScratch(PlanView const& plan, Number* memory) { carve(plan, memory); }
+  SCC_HOST_DEVICE BasicSolveScratch(PlanView const& plan, Number* memory) {
+    carve(plan, [&](Number*& part, std::size_t count) {
+      part = memory;
+      memory += count;
+    });
+  }
 
   /// Count of numbers that a solve with this plan needs.
-  SCC_HOST_DEVICE static std::size_t size(PlanView const& plan) { return BasicSolveScratch().carve(plan, nullptr); }
+  SCC_HOST_DEVICE static std::size_t size(PlanView const& plan) {
+    std::size_t sum = 0;
+    BasicSolveScratch().carve(plan, [&](Number*&, std::size_t count) { sum += count; });
+    return sum;
+  }
 
 private:
   // One list for the size and for the pointers, so that they cannot disagree.
-  SCC_HOST_DEVICE std::size_t carve(PlanView const& plan, Number* memory) {
+  template <class Take>
+  SCC_HOST_DEVICE void carve(PlanView const& plan, Take const& take) {
     auto const basis = static_cast<std::size_t>(plan.basis_size);
     auto const functions = static_cast<std::size_t>(plan.functions);
     auto const products = static_cast<std::size_t>(plan.products);
     auto const unknowns = static_cast<std::size_t>(plan.unknowns);
-    std::size_t used = 0;
-    auto const take = [&](Number*& part, std::size_t count) {
-      part = memory == nullptr ? nullptr : memory + used;
-      used += count;
-    };
     take(moments, plan.basis == Basis::chebyshev ? basis * basis : 0);
     take(margin_x, basis);
     take(margin_y, basis);
@@ -110,27 +115,32 @@ private:
     take(weight_y, functions);
     take(weight_xx, products);
     take(weight_yy, products);
-    return used;
   }
 };
 
 /// Of a solve of one image.
 using SolveScratch = BasicSolveScratch<double>;
 
-/// 1 / pivot; NaN, which makes all results NaN, of a pivot that is not positive and finite.
-SCC_HOST_DEVICE inline double inverse_pivot(double pivot) {
-  bool const is_usable = pivot > 0 && pivot <= DBL_MAX;
+/// Whether a matrix with this pivot may be positive definite: it is positive and finite.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_usable_pivot(double pivot) { return pivot > 0 && pivot <= DBL_MAX; }
+
+/// 1 / pivot of a usable pivot.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE double reciprocal_of_pivot(double pivot) {
 #if defined(__CUDA_ARCH__)
-  // The processor's approximation has 20 bits; the step after it has three times as many. No branch for numbers that a
-  // pivot cannot be, as a division has.
+  // The processor's approximation has 20 bits; the step after it has three times as many. A division has a branch, too,
+  // for numbers that a pivot cannot be.
   double approximation;
   asm("rcp.approx.ftz.f64 %0, %1;" : "=d"(approximation) : "d"(pivot));
   double const error = fma(-pivot, approximation, 1.0);
-  double const inverse = fma(approximation, fma(error, error, error), approximation);
+  return fma(approximation, fma(error, error, error), approximation);
 #else
-  double const inverse = 1 / pivot;
+  return 1 / pivot;
 #endif
-  return is_usable ? inverse : static_cast<double>(NAN);
+}
+
+/// 1 / pivot; of a pivot that is not usable NaN, which makes all results NaN.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE double inverse_pivot(double pivot) {
+  return is_usable_pivot(pivot) ? reciprocal_of_pivot(pivot) : static_cast<double>(NAN);
 }
 
 namespace detail {

@@ -2,42 +2,38 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What the forward kernels have in common: each block leaves its partial sums of the moments of an image; the last
-/// one to do so collects them and solves the image; the last one to solve an image adds up the loss. No block waits
-/// for another.
+/// What the kernels of the first pass have in common: their argument, and the counts of out-of-domain and NaN pixels.
+/// Each block leaves its sums over its part of an image; no block waits for another.
 
 #pragma once
 
-#include <cstdint>
 #include <cub/block/block_reduce.cuh>
 #include <cuda_runtime.h>
+#include <scc/config.hpp>
 #include <scc/diagnostics.hpp>
 #include <scc/estimator/domain_map.hpp>
-#include <scc/plan/plan_view.hpp>
 
 #include "../pixel_view.hpp"
 #include "../tile_partition.hpp"
 #include "../tuning.hpp"
 #include "../workspace.hpp"
 #include "pixels.cuh"
-#include "solve.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Argument of the forward kernels. blockIdx.x is the block of the partition, blockIdx.y the part of the moments it
-/// works on.
+/// Argument of the kernels of the first pass. blockIdx.x is the block of the partition, blockIdx.y the part of the moments
+/// it works on.
 template <class Real>
 struct ForwardArguments {
-  PlanView plan;
   PixelView x, y;
   CollapsedShape shape;
   DomainMap<Real> x_domain, y_domain;
   TilePartition partition;
+  int basis_size;    ///< B
   int parts;         ///< Parts of the moments: tiles of the triangle, or bands of the histogram
   int rows_of_part;  ///< histogram: rows of bins that one band has at most
   double unit;       ///< histogram: what a weight of 1 counts
-  bool solves_in_shared_memory;
   WorkspaceView workspace;
 };
 
@@ -55,7 +51,7 @@ struct alignas(16) PixelCounts {
     for (int k = 0; k < group_size; ++k) {
       any |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
     }
-    if (any == 0 || blockIdx.y != 0) {  // the blocks of other parts see the same pixels
+    if (any == 0) {
       return;
     }
     SCC_UNROLL
@@ -77,88 +73,34 @@ struct alignas(16) PixelCounts {
 template <class T, int Threads>
 using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
 
-/// Adds the counts of all threads of a block to those of an image. Begins with a barrier of the block, on which
-/// is_last_arrival() relies, too: before it, all threads have left their sums.
+/// Sum of counts over a block, in its thread 0. Begins with a barrier of the block.
 template <int Threads>
-__device__ inline void add_counts(PixelCounts const& counts, ImageCounts& image_counts) {
+__device__ inline Diagnostics sum_counts(Diagnostics const& counts) {
   using Reduce = BlockReduce<Diagnostics, Threads>;
   __shared__ typename Reduce::TempStorage storage;
-  if (!__syncthreads_or(counts.any())) {
-    return;
+  if (!__syncthreads_or((counts.x_outside | counts.x_nan | counts.y_outside | counts.y_nan) != 0)) {
+    return {};
   }
-  Diagnostics const sum = Reduce(storage).Reduce(
-    Diagnostics{counts.x_outside, counts.x_nan, counts.y_outside, counts.y_nan},
-    [](Diagnostics const& a, Diagnostics const& b) {
-      return Diagnostics{a.x_outside + b.x_outside, a.x_nan + b.x_nan, a.y_outside + b.y_outside, a.y_nan + b.y_nan};
-    });
-  if (thread_index() == 0) {
-    atomicAdd(&image_counts.x_outside, static_cast<unsigned long long>(sum.x_outside));
-    atomicAdd(&image_counts.x_nan, static_cast<unsigned long long>(sum.x_nan));
-    atomicAdd(&image_counts.y_outside, static_cast<unsigned long long>(sum.y_outside));
-    atomicAdd(&image_counts.y_nan, static_cast<unsigned long long>(sum.y_nan));
-  }
-}
-
-/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What thread 0 of
-/// the blocks that arrived before had written, and their other threads before the last barrier of their block, is then
-/// there for this block to read, from the second-level cache.
-__device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t expected) {
-  bool is_last = false;
-  if (thread_index() == 0) {
-    __threadfence();
-    is_last = atomicAdd(counter, 1ull) + 1 == static_cast<unsigned long long>(expected);
-    __threadfence();
-  }
-  return __syncthreads_or(is_last) != 0;
-}
-
-/// -mean of rSMI over the images, by one block, in an order that depends on the number of images and threads alone.
-template <int Threads, class Real>
-__device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
-  using Reduce = BlockReduce<double, Threads>;
-  __shared__ typename Reduce::TempStorage storage;
-  double sum = 0;
-  for (std::int64_t image = thread_index(); image < arguments.partition.images; image += Threads) {
-    sum += __ldcg(arguments.workspace.rsmi + image);
-  }
-  double const total = Reduce(storage).Sum(sum);
-  if (thread_index() == 0) {
-    double const loss = -total / static_cast<double>(arguments.partition.images);
-    *arguments.workspace.loss = loss;
-    *arguments.workspace.loss_float = static_cast<float>(loss);
-  }
-}
-
-/// The forward pass of a block. Moments::add leaves the block's share of one image; Moments::collect makes the image's
-/// moments [B, B] of all shares.
-template <class Moments, class Real>
-__device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
-  __shared__ PixelCounts block_counts[Moments::threads];
-  static_assert(sizeof(block_counts) + sizeof(typename BlockReduce<Diagnostics, Moments::threads>::TempStorage) +
-                    sizeof(typename BlockReduce<double, Moments::threads>::TempStorage) <=
-                  static_shared_bytes,
-                "static shared memory of the forward kernels");
-  WorkspaceView const& workspace = arguments.workspace;
-  arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
-    std::int64_t const image = range.image;
-    ImageCounts& counts = workspace.counts[image];
-    PixelCounts& thread_counts = block_counts[thread_index()];
-    thread_counts = {};
-    Moments::add(arguments, range, thread_counts);
-    add_counts<Moments::threads>(thread_counts, counts);  // a barrier
-    if (!is_last_arrival(&counts.finished_blocks, arguments.partition.contributing_blocks(image) * arguments.parts)) {
-      return;
-    }
-    auto const moment_count = static_cast<std::int64_t>(arguments.plan.basis_size) * arguments.plan.basis_size;
-    double* const moments = workspace.moments + image * moment_count;
-    Moments::collect(arguments, image, moments);
-    __syncthreads();
-    bool const has_nan = __ldcg(&counts.x_nan) + __ldcg(&counts.y_nan) > 0;
-    solve_image(arguments.plan, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
-    if (is_last_arrival(workspace.finished_images, arguments.partition.images)) {
-      store_loss<Moments::threads>(arguments);
-    }
+  return Reduce(storage).Reduce(counts, [](Diagnostics const& a, Diagnostics const& b) {
+    return Diagnostics{a.x_outside + b.x_outside, a.x_nan + b.x_nan, a.y_outside + b.y_outside, a.y_nan + b.y_nan};
   });
+}
+
+/// Leaves the counts of a block, which are those of its part 0, as the blocks of other parts see the same pixels. Begins
+/// with a barrier of the block.
+template <int Threads>
+__device__ inline void store_counts(PixelCounts const& counts, Diagnostics& out) {
+  Diagnostics const sum = sum_counts<Threads>({counts.x_outside, counts.x_nan, counts.y_outside, counts.y_nan});
+  if (thread_index() == 0 && blockIdx.y == 0) {
+    out = sum;
+  }
+}
+
+/// Sets the count of finished images, which the solve begins with, to 0.
+__device__ inline void reset_finished_images(WorkspaceView const& workspace) {
+  if (blockIdx.x == 0 && blockIdx.y == 0 && thread_index() == 0) {
+    *workspace.finished_images = 0;
+  }
 }
 
 }  // namespace scc::gpu

@@ -47,7 +47,9 @@ template <class Gradient, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
   double const factor =
     arguments.factor * (arguments.grad_loss == nullptr ? 1.0 : static_cast<double>(__ldg(arguments.grad_loss)));
-  arguments.partition.for_each_range(blockIdx.x, [&](TileRange const& range) {
+  int const block = static_cast<int>(blockIdx.x);
+  for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
+    TileRange const range = arguments.partition.range(block, image);
     std::int64_t const moment_count = static_cast<std::int64_t>(arguments.basis_size) * arguments.basis_size;
     double const* const coefficients = arguments.drsmi_dmoments + range.image * moment_count;
     __syncthreads();  // nobody reads the coefficients of the image before any more
@@ -68,7 +70,7 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
       store_group(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
                   arguments.accumulate);
     }
-  });
+  }
 }
 
 /// Chebyshev basis: sum over b >= 1 of U_{b-1}(differentiated) sum_a b G_ab T_a(fixed), as T_b' = b U_{b-1}. The

@@ -19,19 +19,38 @@
 
 namespace scc::gpu {
 
+/// Adds a number >= 0 to a bin. Whatever the order of the additions, low ends as their sum modulo 2^32, and has
+/// overflowed as often as that sum demands.
+template <class Real>
+__device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
+  auto const number = static_cast<unsigned long long>(value + Real(0.5));
+  auto const low_part = static_cast<unsigned>(number);
+  unsigned const before = atomicAdd(&low, low_part);
+  unsigned const carry = before + low_part < before ? 1 : 0;
+  unsigned const high_part = static_cast<unsigned>(number >> 32) + carry;
+  if (high_part > 0) {
+    atomicAdd(&high, high_part);
+  }
+}
+
 /// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
 template <class Real>
-struct HistogramMoments {
-  static constexpr int threads = histogram_threads;
-
-  static __device__ void add(ForwardArguments<Real> const& arguments, TileRange const& range, PixelCounts& counts) {
-    int const size = arguments.plan.basis_size;
-    int const intervals = size - spline::extra_bins;
-    int const first_row = static_cast<int>(blockIdx.y) * arguments.rows_of_part;
-    int const rows = size - first_row < arguments.rows_of_part ? size - first_row : arguments.rows_of_part;
-    // Halves of 64-bit sums: a multiprocessor adds 32-bit numbers at once, 64-bit ones by trial and error.
-    unsigned* const low = dynamic_shared<unsigned>();
-    unsigned* const high = low + rows * size;
+static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
+  moments_histogram(__grid_constant__ ForwardArguments<Real> const arguments) {
+  __shared__ PixelCounts block_counts[histogram_threads];
+  PixelCounts& counts = block_counts[thread_index()];
+  reset_finished_images(arguments.workspace);
+  int const block = static_cast<int>(blockIdx.x);
+  int const size = arguments.basis_size;
+  int const intervals = size - spline::extra_bins;
+  int const first_row = static_cast<int>(blockIdx.y) * arguments.rows_of_part;
+  int const rows = size - first_row < arguments.rows_of_part ? size - first_row : arguments.rows_of_part;
+  // Halves of 64-bit sums: a multiprocessor adds 32-bit numbers at once, 64-bit ones by trial and error.
+  unsigned* const low = dynamic_shared<unsigned>();
+  unsigned* const high = low + rows * size;
+  for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
+    TileRange const range = arguments.partition.range(block, image);
+    counts = {};
     for (int bin = thread_index(); bin < 2 * rows * size; bin += thread_count()) {
       low[bin] = 0;
     }
@@ -70,45 +89,18 @@ struct HistogramMoments {
         }
       }
     }
-    __syncthreads();
+    store_counts<histogram_threads>(counts, arguments.workspace.partial_counts[arguments.partition.partial_index(
+                                              block, image)]);  // a barrier
     unsigned long long* const bins =
-      arguments.workspace.bins + range.image * size * size + static_cast<std::int64_t>(first_row) * size;
+      arguments.workspace.bins + std::int64_t{image} * size * size + static_cast<std::int64_t>(first_row) * size;
     for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {
       unsigned long long const sum = static_cast<unsigned long long>(high[bin]) << 32 | low[bin];
       if (sum > 0) {
         atomicAdd(bins + bin, sum);
       }
     }
+    __syncthreads();
   }
-
-  static __device__ void collect(ForwardArguments<Real> const& arguments, std::int64_t image, double* moments) {
-    std::int64_t const size = arguments.plan.basis_size;
-    double const total = arguments.unit * static_cast<double>(arguments.partition.pixels);
-    for (std::int64_t bin = thread_index(); bin < size * size; bin += thread_count()) {
-      // Each in the place of its bin, which nobody needs any more.
-      moments[bin] = static_cast<double>(__ldcg(arguments.workspace.bins + image * size * size + bin)) / total;
-    }
-  }
-
-private:
-  /// Adds a number >= 0 to a bin. Whatever the order of the additions, low ends as their sum modulo 2^32, and has
-  /// overflowed as often as that sum demands.
-  static __device__ void add_to_bin(unsigned& low, unsigned& high, Real value) {
-    auto const number = static_cast<unsigned long long>(value + Real(0.5));
-    auto const low_part = static_cast<unsigned>(number);
-    unsigned const before = atomicAdd(&low, low_part);
-    unsigned const carry = before + low_part < before ? 1 : 0;
-    unsigned const high_part = static_cast<unsigned>(number >> 32) + carry;
-    if (high_part > 0) {
-      atomicAdd(&high, high_part);
-    }
-  }
-};
-
-template <class Real>
-static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
-  moments_histogram(__grid_constant__ ForwardArguments<Real> const arguments) {
-  forward_pass<HistogramMoments<Real>>(arguments);
 }
 
 }  // namespace scc::gpu

@@ -212,7 +212,9 @@ public:
   }
 
 private:
-  __device__ std::int64_t start(int tile) const { return tile * partition_.tile_pixels + thread_index() * group_size; }
+  __device__ std::int64_t start(int tile) const {
+    return std::int64_t{tile} * partition_.tile_pixels + thread_index() * group_size;
+  }
   __device__ int count(int tile) const {
     std::int64_t const left = partition_.pixels - start(tile);
     return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;

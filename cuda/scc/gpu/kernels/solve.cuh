@@ -2,60 +2,255 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The step between the passes, by one block per image: the mathematics is scc/estimator/solve.hpp, for both backends.
+/// The step between the passes, by one block per image: collects the partial sums of the moments, solves the image
+/// (scc/estimator/solve.hpp, for both backends), and, in the block that finishes last, adds up the loss.
 
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <cuda_runtime.h>
+#include <scc/config.hpp>
+#include <scc/diagnostics.hpp>
 #include <scc/estimator/solve.hpp>
+#include <scc/plan/plan_view.hpp>
 
+#include "../tile_partition.hpp"
 #include "../tuning.hpp"
 #include "../workspace.hpp"
+#include "fit.cuh"
+#include "forward.cuh"
 #include "warp.cuh"
 
 namespace scc::gpu {
 
-/// Moments of an image -> its rSMI, alpha and d rSMI / d moments in the workspace; NaN in all of them if the image has
-/// a NaN pixel or its system could not be factorised.
+/// Where a kernel of the first pass leaves moments.
+enum class MomentLayout {
+  triangle,  ///< Partial sums of the triangle a + b <= D of a kernel's degree D, row after row
+  tiles,     ///< Partial sums of tiles of the triangle, row of tiles after row
+  bins,      ///< Sums in fixed point
+};
+
+/// What a solve has in shared memory.
+enum class SolveMemory {
+  all,      ///< The moments, the tables psi and psi_psi, and the scratch memory: chebyshev basis
+  scratch,  ///< The scratch memory alone
+  none,     ///< Nothing
+};
+
+/// Argument of solve_images.
+struct SolveArguments {
+  PlanView plan;
+  TilePartition partition;  ///< Of the first pass
+  MomentLayout layout;
+  int degree;               ///< Of the triangle, or of the moments that are tiled
+  int terms;                ///< Sums that a block of the first pass leaves of an image; 0 for bins
+  double inverse_total;     ///< 1 / what a moment is the sum of
+  WorkspaceView workspace;
+};
+
+/// Number of the sum of T_a T_b among those that a block leaves.
+__device__ inline int index_of_moment(MomentLayout layout, int degree, int a, int b) {
+  if (layout == MomentLayout::triangle) {
+    return triangle_index(degree, a, b);
+  }
+  return (tiles_before(degree, a / tile_size) + b / tile_size) * (tile_size * tile_size) + a % tile_size * tile_size +
+         b % tile_size;
+}
+
+/// Moments of an image from the sums of its blocks, chebyshev basis. Ends before a barrier.
 ///
-/// @param moments  [B, B] of the image; made NaN with the rest if a pixel is.
-__device__ inline void solve_image(PlanView const& plan, WorkspaceView const& workspace, std::int64_t image,
-                                   double* moments, bool has_nan, bool in_shared_memory) {
+/// @param sums     [collected_sums(terms)] shared memory.
+/// @param moments  [B, B] out.
+/// @param result   [B, B] out: the same in the workspace.
+__device__ inline void collect_sums(SolveArguments const& arguments, int image, double* sums, double* moments,
+                                    double* result) {
+  constexpr int loads = 8;  // under way at a time
+  int const terms = arguments.terms, pairs = terms / 2;
+  std::int64_t const first = arguments.partition.first_partial(image), last = arguments.partition.last_partial(image);
+  // The threads in groups with a thread for each pair of sums; each group adds up every so-manyth partial sum.
+  int const groups = collected_sums(terms) / terms;
+  int const group = pairs < thread_count() ? thread_index() / pairs : 0;
+  for (int pair = thread_index() - group * pairs; pair < pairs && group < groups; pair += thread_count()) {
+    auto const* const source = reinterpret_cast<double2 const*>(arguments.workspace.partial_sums) + pair;
+    double2 sum{0, 0};
+    for (std::int64_t partial = first + group; partial <= last; partial += loads * groups) {
+      double2 parts[loads];
+      SCC_UNROLL
+      for (int k = 0; k < loads; ++k) {
+        std::int64_t const at = partial + k * groups;
+        parts[k] = __ldcg(source + (at <= last ? at : last) * pairs);
+      }
+      SCC_UNROLL
+      for (int k = 0; k < loads; ++k) {
+        bool const exists = partial + k * groups <= last;
+        sum.x += exists ? parts[k].x : 0.0;
+        sum.y += exists ? parts[k].y : 0.0;
+      }
+    }
+    sums[group * terms + 2 * pair] = sum.x;
+    sums[group * terms + 2 * pair + 1] = sum.y;
+  }
+  __syncthreads();
+  int const size = arguments.plan.basis_size;
+  Arrangement const threads = BlockTeam{}.arrange(size);
+  for (int a = threads.row; a < size; a += threads.rows) {
+    for (int b = threads.column; b < size; b += threads.columns) {
+      double sum = 0;
+      if (a + b < size) {
+        int const index = index_of_moment(arguments.layout, arguments.degree, a, b);
+        for (int k = 0; k < groups; ++k) {
+          sum += sums[k * terms + index];
+        }
+      }
+      moments[a * size + b] = result[a * size + b] = sum * arguments.inverse_total;
+    }
+  }
+}
+
+/// Moments of an image from its bins, each in the place of its bin. Ends before a barrier.
+__device__ inline void collect_bins(SolveArguments const& arguments, std::int64_t image, double* moments) {
+  std::int64_t const count = std::int64_t{arguments.plan.basis_size} * arguments.plan.basis_size;
+  for (std::int64_t bin = thread_index(); bin < count; bin += thread_count()) {
+    moments[bin] = static_cast<double>(arguments.workspace.bins[image * count + bin]) * arguments.inverse_total;
+  }
+}
+
+/// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What thread 0 of
+/// the blocks that arrived before had written, and their other threads before the last barrier of their block, is then
+/// there for this block to read, from the second-level cache.
+__device__ inline bool is_last_arrival(unsigned* counter, unsigned expected) {
+  bool is_last = false;
+  if (thread_index() == 0) {
+    __threadfence();
+    is_last = atomicAdd(counter, 1u) + 1 == expected;
+    __threadfence();
+  }
+  return __syncthreads_or(is_last) != 0;
+}
+
+/// Copies numbers, by all threads of the block.
+__device__ inline void copy_numbers(double const* from, int count, double* to) {
+  for (int k = thread_index(); k < count; k += thread_count()) {
+    to[k] = __ldg(from + k);
+  }
+}
+
+/// 0, of which the compiler does not know that.
+__device__ inline unsigned opaque_zero() {
+  unsigned zero = 0;
+  asm volatile("" : "+r"(zero));
+  return zero;
+}
+
+/// The loss -sum / images, where sum is that of rSMI over the images.
+__device__ inline void store_loss(WorkspaceView const& workspace, double sum, int images) {
+  double const loss = -sum / images;
+  *workspace.loss = loss;
+  *workspace.loss_float = static_cast<float>(loss);
+}
+
+/// Partial sums, or bins, and counts of each image -> its moments, rSMI, alpha, d rSMI / d moments and counts in the
+/// workspace, and the loss. All but the counts are NaN if the image has a NaN pixel or its system could not be factorised.
+///
+/// @tparam Shared  What is in shared memory.
+template <SolveMemory Shared>
+static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multiprocessor)
+  solve_images(__grid_constant__ SolveArguments const arguments) {
+  using Reduce = BlockReduce<double, solve_threads>;
+  __shared__ typename Reduce::TempStorage storage;
   BlockTeam const block;
+  WorkspaceView const& workspace = arguments.workspace;
+  PlanView plan = arguments.plan;
+  int const image = static_cast<int>(blockIdx.x);
   auto const moment_count = static_cast<std::int64_t>(plan.basis_size) * plan.basis_size;
-  double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
-  double* const alpha = workspace.alpha + image * plan.unknowns;
-  if (has_nan) {
+  double* const sums = dynamic_shared<double>();
+  double* scratch_memory = sums + collected_sums(arguments.terms);
+  if constexpr (Shared == SolveMemory::none) {
+    scratch_memory = workspace.solve_scratch + image * static_cast<std::int64_t>(SolveScratch::size(plan));
+  }
+  SolveScratch const scratch(plan, scratch_memory);
+  double* solved_moments = workspace.moments + image * moment_count;
+  if constexpr (Shared == SolveMemory::all) {
+    double* const psi = scratch_memory + SolveScratch::size(plan);
+    double* const psi_psi = psi + plan.functions * plan.basis_size;
+    copy_numbers(plan.psi, plan.functions * plan.basis_size, psi);
+    copy_numbers(plan.psi_psi, plan.products * plan.basis_size, psi_psi);
+    plan.psi = psi;
+    plan.psi_psi = psi_psi;
+    solved_moments = scratch.moments;
+  }
+
+  Diagnostics counts{};
+  for (std::int64_t partial = arguments.partition.first_partial(image) + block.rank();
+       partial <= arguments.partition.last_partial(image); partial += block.size()) {
+    Diagnostics const& of_block = workspace.partial_counts[partial];
+    counts.x_outside += of_block.x_outside;
+    counts.x_nan += of_block.x_nan;
+    counts.y_outside += of_block.y_outside;
+    counts.y_nan += of_block.y_nan;
+  }
+  bool const thread_has_nan = counts.x_nan + counts.y_nan > 0;
+  counts = sum_counts<solve_threads>(counts);
+  if (block.rank() == 0) {
+    workspace.counts[image] = counts;
+  }
+
+  // What is behind the fit is computed again there, as the fit needs all registers.
+  auto const store_results = [&](SolveScratch const& fitted) {
+    int const image = static_cast<int>(blockIdx.x + opaque_zero());
+    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
+    differentiate(block, plan, fitted, drsmi_dmoments);
+    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
+    for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
+      alpha[l] = fitted.alpha[l];
+    }
+  };
+  double rsmi = static_cast<double>(NAN);
+  if (__syncthreads_or(thread_has_nan)) {
+    double* const moments = workspace.moments + image * moment_count;
+    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
+    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
     for (std::int64_t k = block.rank(); k < moment_count; k += block.size()) {
-      moments[k] = drsmi_dmoments[k] = static_cast<double>(NAN);
+      moments[k] = drsmi_dmoments[k] = rsmi;
     }
     for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
-      alpha[l] = static_cast<double>(NAN);
+      alpha[l] = rsmi;
     }
-    if (block.rank() == 0) {
-      workspace.rsmi[image] = static_cast<double>(NAN);
+  } else {
+    if (Shared != SolveMemory::all && arguments.layout == MomentLayout::bins) {
+      collect_bins(arguments, image, solved_moments);
+    } else {
+      collect_sums(arguments, image, sums, solved_moments, workspace.moments + image * moment_count);
     }
-    return;
+    block.sync();
+    assemble_system(block, plan, solved_moments, scratch);
+    if (plan.unknowns > most_unknowns_of_a_warp) {
+      rsmi = fit_density_ratio(block, plan, scratch);
+    } else if (warp_index() == 0) {
+      rsmi = fit_in_registers(plan, scratch);
+    }
+    block.sync();
+    store_results(SolveScratch(plan, scratch_memory + opaque_zero()));
   }
-  SolveScratch const scratch(
-    plan, in_shared_memory ? dynamic_shared<double>()
-                           : workspace.solve_scratch + image * static_cast<std::int64_t>(SolveScratch::size(plan)));
-  double rsmi = 0;
-  assemble_system(block, plan, moments, scratch);
-  if (plan.unknowns > most_unknowns_of_a_warp) {
-    rsmi = fit_density_ratio(block, plan, scratch);
-  } else if (warp_index() == 0) {
-    rsmi = fit_density_ratio(WarpTeam{}, plan, scratch);
-  }
-  block.sync();
-  differentiate(block, plan, scratch, drsmi_dmoments);
-  for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
-    alpha[l] = scratch.alpha[l];
-  }
+
   if (block.rank() == 0) {
     workspace.rsmi[image] = rsmi;
+  }
+  int const images = arguments.partition.images;
+  if (images == 1) {
+    if (block.rank() == 0) {
+      store_loss(workspace, rsmi, 1);
+    }
+  } else if (is_last_arrival(workspace.finished_images, static_cast<unsigned>(images))) {
+    double sum = 0;  // in an order that depends on the number of images and threads alone
+    for (int k = block.rank(); k < images; k += block.size()) {
+      sum += __ldcg(workspace.rsmi + k);
+    }
+    sum = Reduce(storage).Sum(sum);
+    if (block.rank() == 0) {
+      store_loss(workspace, sum, images);
+    }
   }
 }
 

@@ -6,8 +6,10 @@
 
 #pragma once
 
+#include <climits>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
+#include <scc/estimator/solve.hpp>
 
 namespace scc::gpu {
 
@@ -55,24 +57,13 @@ struct BlockTeam {
 
   __device__ int rank() const { return thread_index(); }
   __device__ int size() const { return thread_count(); }
-  __device__ int row() const { return warp_index(); }
-  __device__ int rows() const { return warp_count(); }
-  __device__ int column() const { return lane_index(); }
-  __device__ int columns() const { return warp_size; }
+  __device__ Arrangement arrange(int columns) const {
+    int const width = columns < size() ? columns : size();
+    int const rows = size() / width, row = rank() / width;
+    // Threads that do not fill a row have no elements.
+    return {row < rows ? row : INT_MAX / 2, rows, rank() - row * width, width};
+  }
   __device__ void sync() const { __syncthreads(); }
-};
-
-/// One warp as a team: for steps in which a block would mostly wait for itself.
-struct WarpTeam {
-  static constexpr int tile_rows = 1, tile_columns = 1;
-
-  __device__ int rank() const { return lane_index(); }
-  __device__ int size() const { return warp_size; }
-  __device__ int row() const { return 0; }
-  __device__ int rows() const { return 1; }
-  __device__ int column() const { return lane_index(); }
-  __device__ int columns() const { return warp_size; }
-  __device__ void sync() const { __syncwarp(); }
 };
 
 }  // namespace scc::gpu
