@@ -150,6 +150,14 @@ template <class Number, class Term>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number sum_of(int count, Term const& term) {
   Number sum[4] = {};
   int k = 0;
+#if defined(__CUDA_ARCH__)
+  for (; k + 8 <= count; k += 8) {  // as many loads are under way at a time
+    SCC_UNROLL
+    for (int lane = 0; lane < 8; ++lane) {
+      sum[lane % 4] += term(k + lane);
+    }
+  }
+#endif
   for (; k + 4 <= count; k += 4) {
     SCC_UNROLL
     for (int lane = 0; lane < 4; ++lane) {
@@ -174,8 +182,33 @@ SCC_HOST_DEVICE void multiply(Team const& team, int rows, int columns, Depth con
   for (int column = threads.column * width; column < columns; column += threads.columns * width) {
     int const end = depth(column);
     for (int row = threads.row * height; row < rows; row += threads.rows * height) {
-      if constexpr (height == 1 && width == 1) {
-        store(row, column, sum_of<Number>(end, [&](int k) { return left(row, k) * right[k * columns + column]; }));
+      if constexpr (width == 1) {
+        // Rows beyond the last one are the last one, so that nothing branches.
+        auto const row_of_tile = [&](int i) { return row + i < rows ? row + i : rows - 1; };
+        Number sum[height] = {};
+        auto const add = [&](int k) {
+          auto const factor = right[k * columns + column];
+          SCC_UNROLL
+          for (int i = 0; i < height; ++i) {
+            sum[i] += left(row_of_tile(i), k) * factor;
+          }
+        };
+        int k = 0;
+        for (; k + 8 <= end; k += 8) {
+          SCC_UNROLL
+          for (int n = 0; n < 8; ++n) {
+            add(k + n);
+          }
+        }
+        for (; k < end; ++k) {
+          add(k);
+        }
+        SCC_UNROLL
+        for (int i = 0; i < height; ++i) {
+          if (row + i < rows) {
+            store(row + i, column, sum[i]);
+          }
+        }
       } else {
         Number sum[height][width] = {};
         int const tile_rows = rows - row < height ? rows - row : height;

@@ -65,7 +65,7 @@ __device__ inline int index_of_moment(MomentLayout layout, int degree, int a, in
 /// @param result   [B, B] out: the same in the workspace.
 __device__ inline void collect_sums(SolveArguments const& arguments, int image, double* sums, double* moments,
                                     double* result) {
-  constexpr int loads = 8;  // under way at a time
+  constexpr int loads = 16;  // under way at a time
   int const terms = arguments.terms, pairs = terms / 2;
   std::int64_t const first = arguments.partition.first_partial(image), last = arguments.partition.last_partial(image);
   // The threads in groups with a thread for each pair of sums; each group adds up every so-manyth partial sum.
@@ -79,13 +79,12 @@ __device__ inline void collect_sums(SolveArguments const& arguments, int image, 
       SCC_UNROLL
       for (int k = 0; k < loads; ++k) {
         std::int64_t const at = partial + k * groups;
-        parts[k] = __ldcg(source + (at <= last ? at : last) * pairs);
+        parts[k] = at <= last ? __ldcg(source + at * pairs) : double2{0, 0};
       }
       SCC_UNROLL
       for (int k = 0; k < loads; ++k) {
-        bool const exists = partial + k * groups <= last;
-        sum.x += exists ? parts[k].x : 0.0;
-        sum.y += exists ? parts[k].y : 0.0;
+        sum.x += parts[k].x;
+        sum.y += parts[k].y;
       }
     }
     sums[group * terms + 2 * pair] = sum.x;
@@ -131,8 +130,21 @@ __device__ inline bool is_last_arrival(unsigned* counter, unsigned expected) {
 
 /// Copies numbers, by all threads of the block.
 __device__ inline void copy_numbers(double const* from, int count, double* to) {
-  for (int k = thread_index(); k < count; k += thread_count()) {
-    to[k] = __ldg(from + k);
+  constexpr int loads = 4;  // under way at a time
+  for (int first = thread_index(); first < count; first += loads * thread_count()) {
+    double numbers[loads];
+    SCC_UNROLL
+    for (int n = 0; n < loads; ++n) {
+      int const k = first + n * thread_count();
+      numbers[n] = __ldg(from + (k < count ? k : first));
+    }
+    SCC_UNROLL
+    for (int n = 0; n < loads; ++n) {
+      int const k = first + n * thread_count();
+      if (k < count) {
+        to[k] = numbers[n];
+      }
+    }
   }
 }
 

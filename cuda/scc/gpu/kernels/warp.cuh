@@ -53,7 +53,7 @@ __device__ inline void sum_over_warp(Real (&values)[Count]) {
 
 /// The block as the team that solves an image.
 struct BlockTeam {
-  static constexpr int tile_rows = 1, tile_columns = 1;
+  static constexpr int tile_rows = 2, tile_columns = 1;
 
   __device__ int rank() const { return thread_index(); }
   __device__ int size() const { return thread_count(); }
