@@ -60,9 +60,11 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     double const r = row * inverse_k;
     z = fma(-r, __shfl_sync(all_lanes, z, k), z);
     diagonal = fma(-r, row, diagonal);
+    int const low = __double2loint(r), high = __double2hiint(r);
 #pragma unroll
     for (int i = k + 1; i < warp_size; ++i) {
-      a[i] = fma(-row, __shfl_sync(all_lanes, r, i), a[i]);
+      double const r_i = __hiloint2double(__shfl_sync(all_lanes, high, i), __shfl_sync(all_lanes, low, i));
+      a[i] = fma(-row, r_i, a[i]);
     }
     a[k] = j > k ? r : a[k];
     inverse = j == k ? inverse_k : inverse;
