@@ -67,16 +67,14 @@ std::vector<Call> backward_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y
   };
 }
 
-/// All of them. The GPU has no forward_backward(), whose checks precede the forward pass.
+/// All of them.
 template <class X, class Y, class GX, class GY>
 std::vector<Call> all_calls(Loss const& loss, ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, ImageBatch<GX> dx,
                             ImageBatch<GY> dy, GradientMode mode = GradientMode::overwrite) {
   std::vector<Call> calls = backward_calls(loss, x, y, workspace, dx, dy, mode);
   calls.push_back({"forward", [=, &loss, &workspace] { loss.forward(x, y, workspace); }});
-  if constexpr (!is_gpu) {
-    calls.push_back(
-      {"forward_backward", [=, &loss, &workspace] { loss.forward_backward(x, y, workspace, 1.0, dy, mode); }});
-  }
+  calls.push_back(
+    {"forward_backward", [=, &loss, &workspace] { loss.forward_backward(x, y, workspace, 1.0, dy, mode); }});
   return calls;
 }
 

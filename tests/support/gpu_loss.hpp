@@ -75,17 +75,9 @@ public:
   double forward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace) const {
     DeviceImages<X> const device_x(x, Access::read);
     DeviceImages<Y> const device_y(y, Access::read);
-    std::int64_t const images = is_valid(x, Access::read) ? x.images : 0;
-    if (workspace.device_ != nullptr && workspace.plan_ == &plan() && images <= workspace.device_->max_images()) {
-      loss_.forward(device_x.view(), device_y.view(), *workspace.device_, stream());
-    } else {
-      auto larger = std::make_unique<scc::gpu::Workspace>(loss_, images, stream());
-      loss_.forward(device_x.view(), device_y.view(), *larger, stream());
-      workspace.device_ = std::move(larger);
-      workspace.plan_ = &plan();
-    }
-    workspace.rsmi_ = read_device(workspace.device_->rsmi(), static_cast<std::size_t>(x.pixels() > 0 ? images : 0));
-    return read_device(workspace.device_->loss(), 1)[0];
+    return with_room_for(x, workspace, [&](scc::gpu::Workspace& device) {
+      loss_.forward(device_x.view(), device_y.view(), device, stream());
+    });
   }
 
   template <class X, class Y, class G>
@@ -127,8 +119,15 @@ public:
   template <class X, class Y, class G>
   double forward_backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace, double grad_loss,
                           scc::ImageBatch<G> dloss_dy, scc::GradientMode mode = scc::GradientMode::overwrite) const {
-    double const loss = forward(x, y, workspace);
-    backward(x, y, workspace, grad_loss, dloss_dy, mode);
+    DeviceImages<X> const device_x(x, Access::read);
+    DeviceImages<Y> const device_y(y, Access::read);
+    DeviceImages<G> const device_dy(dloss_dy, Access::write);
+    DeviceArray<float> const weight({static_cast<float>(grad_loss)});
+    double const loss = with_room_for(x, workspace, [&](scc::gpu::Workspace& device) {
+      loss_.forward_backward(device_x.view(), device_y.view(), device, weight.data(), 1.0F, device_dy.view(), mode,
+                             stream());
+    });
+    device_dy.copy_back();
     return loss;
   }
 
@@ -137,6 +136,23 @@ public:
   }
 
 private:
+  /// Calls body(workspace on the device), which fills it with the batch x, and returns the loss. Another workspace is made
+  /// where there is none, or one of another loss or of fewer images.
+  template <class X, class Body>
+  double with_room_for(scc::ImageBatch<X> const& x, Workspace& workspace, Body const& body) const {
+    std::int64_t const images = is_valid(x, Access::read) ? x.images : 0;
+    if (workspace.device_ != nullptr && workspace.plan_ == &plan() && images <= workspace.device_->max_images()) {
+      body(*workspace.device_);
+    } else {
+      auto larger = std::make_unique<scc::gpu::Workspace>(loss_, images, stream());
+      body(*larger);
+      workspace.device_ = std::move(larger);
+      workspace.plan_ = &plan();
+    }
+    workspace.rsmi_ = read_device(workspace.device_->rsmi(), static_cast<std::size_t>(x.pixels() > 0 ? images : 0));
+    return read_device(workspace.device_->loss(), 1)[0];
+  }
+
   /// Calls body(x, y, workspace, grad_loss, scale) with arguments on the device. The weight goes there as a number in
   /// device memory, as a number in host memory, and as the product of two, in turns.
   template <class X, class Y, class Body>

@@ -68,7 +68,8 @@ public:
   Plan const& plan() const { return state_->plan(); }
 
   /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (equation 7) of image n, to workspace.loss()
-  /// and workspace.rsmi(). One kernel and one memset; without images or pixels no kernel, and L = 0.
+  /// and workspace.rsmi(). Two kernels, and a memset before them in the histogram basis; without images or pixels no kernel,
+  /// and L = 0.
   ///
   /// @param x          [images, channels, height, width] input, device memory, values in the domain.
   /// @param y          [images, channels, height, width] translation, likewise.
@@ -79,12 +80,7 @@ public:
   ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
-    detail::require_images(x, y);
-    require_own(workspace);
-    if (x.images > workspace.max_images_) {
-      throw std::invalid_argument("scc: the batch has " + std::to_string(x.images) +
-                                  " images but the workspace is for at most " + std::to_string(workspace.max_images_));
-    }
+    require_forward(x, y, workspace);
     workspace.record_.clear();
     if (x.images == 0 || x.pixels() == 0) {
       check(cudaMemsetAsync(workspace.view_.loss, 0, sizeof(double), stream), "cudaMemsetAsync");
@@ -120,6 +116,25 @@ public:
                 ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {
     require_backward(x, y, workspace);
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
+  }
+
+  /// forward() and backward() in one call that checks everything before it enqueues anything. Three kernels.
+  ///
+  /// @param x, y       [images, channels, height, width] as for forward(), device memory.
+  /// @param workspace  As for forward().
+  /// @param grad_loss  One number in device memory, read behind the forward pass; null means 1.
+  /// @param scale      A further factor.
+  /// @param dloss_dy   [images, channels, height, width] out, as for backward().
+  /// @param mode       Overwrite dloss_dy or add to it.
+  /// @param stream     Where the work is enqueued. No synchronisation, no allocation; deterministic.
+  /// @throws std::invalid_argument as forward() and backward() do; Error if a launch fails.
+  template <class X, class Y, class G>
+  void forward_backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, float const* grad_loss, float scale,
+                        ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {
+    require_forward(x, y, workspace);
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    forward(x, y, workspace, stream);
     differentiate(x, y, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
   }
 
@@ -189,6 +204,16 @@ private:
     if (current != state_->device()) {
       throw std::invalid_argument("scc: the loss was made on device " + std::to_string(state_->device()) +
                                   " but device " + std::to_string(current) + " is current");
+    }
+  }
+
+  template <class X, class Y>
+  void require_forward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
+    detail::require_images(x, y);
+    require_own(workspace);
+    if (x.images > workspace.max_images_) {
+      throw std::invalid_argument("scc: the batch has " + std::to_string(x.images) +
+                                  " images but the workspace is for at most " + std::to_string(workspace.max_images_));
     }
   }
 
