@@ -102,7 +102,8 @@ template <int Degree>
 void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   constexpr int terms = padded_terms(Degree);
   MomentsKernel<float> kernel{};
-  kernel.function = moments_triangle<Degree>;
+  bool const dense = is_dense(pass.x, pass.pixels) && is_dense(pass.y, pass.pixels);
+  kernel.function = dense ? moments_triangle<Degree, true> : moments_triangle<Degree, false>;
   kernel.name = "moments_triangle";
   kernel.threads = moments_threads;
   kernel.pixels_per_thread = moments_pixels_per_thread;
@@ -192,7 +193,10 @@ void launch_gradient(GradientKernel<Real> const& kernel, DeviceState const& stat
 /// Chebyshev basis of at most this degree, in float.
 template <int Degree>
 void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  GradientKernel<float> const kernel{gradient_triangle<Degree>, "gradient_triangle",
+  bool const dense = is_dense(pass.fixed, pass.pixels) && is_dense(pass.differentiated, pass.pixels) &&
+                     is_dense(pass.gradient, pass.pixels);
+  GradientKernel<float> const kernel{dense ? gradient_triangle<Degree, true> : gradient_triangle<Degree, false>,
+                                     "gradient_triangle",
                                      TriangleGradient<Degree>::shared_bytes, true};
   launch_gradient(kernel, state, pass, stream);
 }

@@ -43,6 +43,11 @@ SCC_HOST_DEVICE constexpr int element_bytes(ElementType type) {
   }
 }
 
+/// Whether a kernel may take its images for whole groups of floats side by side.
+inline bool is_dense(PixelView const& view, std::int64_t pixels) {
+  return view.is_vectorizable && view.type == ElementType::float32 && pixels % group_size == 0;
+}
+
 /// The view with C, H and W as its axes.
 template <class T>
 PixelView pixel_view(ImageBatch<T> const& batch) {

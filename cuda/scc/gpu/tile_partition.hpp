@@ -93,7 +93,8 @@ inline TilePartition make_tile_partition(std::int64_t images, std::int64_t pixel
   }
   auto const all_tiles = static_cast<int>(images * tiles);
   std::int64_t const worth = std::int64_t{all_tiles} * group_size / pixels_per_thread;
-  int const wanted = static_cast<int>(std::max<std::int64_t>(std::min<std::int64_t>(worth, most_blocks), 1));
+  // Small images deserve a block each while there are multiprocessors for them.
+  int const wanted = static_cast<int>(std::min<std::int64_t>(std::max(worth, images), most_blocks));
   int const longest = (all_tiles + wanted - 1) / wanted;
   int const blocks = (all_tiles + longest - 1) / longest;  // no more than it takes to have no longer ones
   return {static_cast<int>(images), pixels,           static_cast<int>(tiles), tile_pixels, blocks,

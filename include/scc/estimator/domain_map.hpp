@@ -80,6 +80,14 @@ struct DomainMap {
   /// The pixel with this value, which may lie outside the domain or be NaN.
   SCC_HOST_DEVICE SCC_ALWAYS_INLINE NormalizedPixel<Real> normalize(Real value) const {
     bool const nan = is_nan(value);
+#if defined(__CUDA_ARCH__)
+    if constexpr (sizeof(Real) == 4) {
+      // Minimum and maximum of a GPU take the number where the other one is a NaN. Comparisons with a NaN are false.
+      float const inside = fminf(fmaxf(value, lowest), highest);
+      float const t = (inside - center) * scale;
+      return {fminf(fmaxf(t, -1.0f), 1.0f), inside < value || inside > value ? 1 : 0, nan ? 1 : 0};
+    }
+#endif
     // The ends are inside for certain; the centre is not, where the pixel type has no number near it.
     Real const finite = nan ? lowest : value;
     Real const inside = smaller(larger(finite, lowest), highest);

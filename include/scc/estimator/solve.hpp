@@ -316,7 +316,7 @@ SCC_HOST_DEVICE void sweep_back(Team const& team, Number const* factor, int size
 /// @param team     The threads that solve the image.
 /// @param plan     In memory that the team can read.
 /// @param moments  [B, B] means of b_a(x) b_b(y) over the pixels.
-/// @param scratch  Memory of the team; h and A, both halves, are left there.
+/// @param scratch  Memory of the team; h, in z, too, and A, both halves, are left there.
 template <class Team, class Number>
 SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Number const* moments,
                                      BasicSolveScratch<Number> const& scratch) {
@@ -377,28 +377,24 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
     }
   }
   for (int row = team.rank(); row < unknowns; row += team.size()) {
-    scratch.h[row] = scratch.mean_x[plan.unknown_i[row]] * scratch.mean_y[plan.unknown_j[row]];
+    scratch.h[row] = scratch.z[row] = scratch.mean_x[plan.unknown_i[row]] * scratch.mean_y[plan.unknown_j[row]];
   }
   team.sync();
 }
 
-/// h and A -> alpha = A^{-1} h, g = A^{-1} alpha, and rSMI, which every thread of the team gets.
+/// h, in z, too, and A -> alpha = A^{-1} h, g = A^{-1} alpha, and rSMI, which every thread of the team gets.
 ///
 ///     rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1  (eq. 7, with H = A - lambda I)
 template <class Team, class Number>
 SCC_HOST_DEVICE Number fit_density_ratio(Team const& team, PlanView const& plan,
                                          BasicSolveScratch<Number> const& scratch) {
   int const unknowns = plan.unknowns;
-  auto const copy = [&](Number const* from) {
-    for (int l = team.rank(); l < unknowns; l += team.size()) {
-      scratch.z[l] = from[l];
-    }
-    team.sync();
-  };
-  copy(scratch.h);
   detail::factorise(team, scratch.system, unknowns, scratch.inverse, scratch.z);
   detail::sweep_back(team, scratch.system, unknowns, scratch.inverse, scratch.z, scratch.alpha);
-  copy(scratch.alpha);
+  for (int l = team.rank(); l < unknowns; l += team.size()) {
+    scratch.z[l] = scratch.alpha[l];
+  }
+  team.sync();
   detail::sweep_forward(team, scratch.system, unknowns, scratch.inverse, scratch.z);
   detail::sweep_back(team, scratch.system, unknowns, scratch.inverse, scratch.z, scratch.g);
   return detail::sum_of<Number>(

@@ -63,6 +63,7 @@ public:
     for (std::size_t l = 0; l < unknowns; ++l) {
       scratch_.system[l * unknowns + l] += lambda;
     }
+    std::copy(scratch_.h, scratch_.h + unknowns, scratch_.z);
     fit_density_ratio(SerialTeam{}, plan_, scratch_);
     double sum = 0;
     for (std::size_t row = 0; row < unknowns; ++row) {

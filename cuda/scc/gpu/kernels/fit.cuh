@@ -40,7 +40,6 @@ __device__ inline double sweep(double const (&r)[warp_size], double x) {
 
 /// fit_density_ratio() by one warp, all of whose lanes call it and get rSMI.
 __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch const& scratch) {
-  __syncwarp();  // else the compiler adds a copy of all this for lanes that come one by one
   int const size = plan.unknowns;
   int const j = lane_index();
   bool const exists = j < size;

@@ -46,12 +46,7 @@ struct alignas(16) PixelCounts {
   /// Counts the out-of-domain and NaN pixels among the first `count` of two groups.
   template <class Real>
   __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, int count) {
-    typename NormalizedPixel<Real>::Flag any = 0;
-    SCC_UNROLL
-    for (int k = 0; k < group_size; ++k) {
-      any |= x.pixels[k].outside | x.pixels[k].nan | y.pixels[k].outside | y.pixels[k].nan;
-    }
-    if (any == 0) {
+    if (!x.has_special && !y.has_special) {
       return;
     }
     SCC_UNROLL
@@ -64,23 +59,22 @@ struct alignas(16) PixelCounts {
       }
     }
   }
-
-  /// Whether there was such a pixel.
-  __device__ bool any() const { return (x_outside | x_nan | y_outside | y_nan) != 0; }
 };
 
 /// Sums over a block by a fixed algorithm: the same bits from run to run.
 template <class T, int Threads>
 using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
 
-/// Sum of counts over a block, in its thread 0. Begins with a barrier of the block.
+/// Whether there is a pixel that is counted.
+__device__ inline bool any(Diagnostics const& counts) {
+  return (counts.x_outside | counts.x_nan | counts.y_outside | counts.y_nan) != 0;
+}
+
+/// Sum of counts over a block, in its thread 0.
 template <int Threads>
 __device__ inline Diagnostics sum_counts(Diagnostics const& counts) {
   using Reduce = BlockReduce<Diagnostics, Threads>;
   __shared__ typename Reduce::TempStorage storage;
-  if (!__syncthreads_or((counts.x_outside | counts.x_nan | counts.y_outside | counts.y_nan) != 0)) {
-    return {};
-  }
   return Reduce(storage).Reduce(counts, [](Diagnostics const& a, Diagnostics const& b) {
     return Diagnostics{a.x_outside + b.x_outside, a.x_nan + b.x_nan, a.y_outside + b.y_outside, a.y_nan + b.y_nan};
   });
@@ -90,7 +84,10 @@ __device__ inline Diagnostics sum_counts(Diagnostics const& counts) {
 /// with a barrier of the block.
 template <int Threads>
 __device__ inline void store_counts(PixelCounts const& counts, Diagnostics& out) {
-  Diagnostics const sum = sum_counts<Threads>({counts.x_outside, counts.x_nan, counts.y_outside, counts.y_nan});
+  Diagnostics sum{counts.x_outside, counts.x_nan, counts.y_outside, counts.y_nan};
+  if (__syncthreads_or(any(sum))) {
+    sum = sum_counts<Threads>(sum);
+  }
   if (thread_index() == 0 && blockIdx.y == 0) {
     out = sum;
   }

@@ -43,7 +43,9 @@ struct GradientArguments {
 
 /// The backward pass of a block. For each image that it has a share in, Gradient::prepare puts what it needs of the
 /// coefficients into shared memory; a Gradient evaluates groups of pixels.
-template <class Gradient, class Real>
+///
+/// @tparam IsDense  As pixels.cuh says.
+template <class Gradient, bool IsDense, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
   double const factor =
     arguments.factor * (arguments.grad_loss == nullptr ? 1.0 : static_cast<double>(__ldg(arguments.grad_loss)));
@@ -55,11 +57,11 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
     __syncthreads();  // nobody reads the coefficients of the image before any more
     Gradient const gradient(arguments, coefficients, factor);
     __syncthreads();
-    for (PairedGroups<Real> groups(arguments, arguments.fixed, arguments.differentiated, range); !groups.is_done();
+    for (PairedGroups<Real, IsDense> groups(arguments, arguments.fixed, arguments.differentiated, range); !groups.is_done();
          groups.advance()) {
-      auto const fixed = normalize_group(arguments.fixed.type, arguments.fixed_domain, groups.first());
+      auto const fixed = normalize_group<IsDense>(arguments.fixed.type, arguments.fixed_domain, groups.first());
       auto const differentiated =
-        normalize_group(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
+        normalize_group<IsDense>(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
       groups.load_next();
       Real values[group_size];
       gradient.evaluate(fixed, differentiated, values);
@@ -67,7 +69,7 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
       for (int k = 0; k < group_size; ++k) {
         values[k] = differentiated.pixels[k].outside != 0 ? Real(0) : values[k];
       }
-      store_group(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
+      store_group<IsDense>(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
                   arguments.accumulate);
     }
   }
@@ -267,10 +269,10 @@ private:
   Real* staged_;  // [B, B] or null
 };
 
-template <int Degree>
+template <int Degree, bool IsDense>
 static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
   gradient_triangle(__grid_constant__ GradientArguments<float> const arguments) {
-  backward_pass<TriangleGradient<Degree>>(arguments);
+  backward_pass<TriangleGradient<Degree>, IsDense>(arguments);
 }
 
 template <class Real>
@@ -278,13 +280,13 @@ static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4
                                                              ? gradient_blocks_per_multiprocessor
                                                              : double_gradient_blocks_per_multiprocessor)
   gradient_tile(__grid_constant__ GradientArguments<Real> const arguments) {
-  backward_pass<TileGradient<Real>>(arguments);
+  backward_pass<TileGradient<Real>, false>(arguments);
 }
 
 template <class Real>
 static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
   gradient_histogram(__grid_constant__ GradientArguments<Real> const arguments) {
-  backward_pass<HistogramGradient<Real>>(arguments);
+  backward_pass<HistogramGradient<Real>, false>(arguments);
 }
 
 }  // namespace scc::gpu

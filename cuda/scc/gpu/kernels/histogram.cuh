@@ -11,6 +11,7 @@
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/estimator/spline.hpp>
+#include <type_traits>
 
 #include "../tuning.hpp"
 #include "forward.cuh"
@@ -23,11 +24,15 @@ namespace scc::gpu {
 /// overflowed as often as that sum demands.
 template <class Real>
 __device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
-  auto const number = static_cast<unsigned long long>(value + Real(0.5));
+  // A product of two weights is at most 4/9, so that those of float, in units of 2^-32 or more, fit 32 bits.
+  using Number = std::conditional_t<std::is_same_v<Real, float>, unsigned, unsigned long long>;
+  auto const number = static_cast<Number>(value + Real(0.5));
   auto const low_part = static_cast<unsigned>(number);
   unsigned const before = atomicAdd(&low, low_part);
-  unsigned const carry = before + low_part < before ? 1 : 0;
-  unsigned const high_part = static_cast<unsigned>(number >> 32) + carry;
+  unsigned high_part = before + low_part < before ? 1 : 0;
+  if constexpr (sizeof(Number) > sizeof(unsigned)) {
+    high_part += static_cast<unsigned>(number >> 32);
+  }
   if (high_part > 0) {
     atomicAdd(&high, high_part);
   }
@@ -57,10 +62,10 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     __syncthreads();
 
     auto const unit = static_cast<Real>(arguments.unit);
-    for (PairedGroups<Real> groups(arguments, arguments.x, arguments.y, range); !groups.is_done(); groups.advance()) {
+    for (PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range); !groups.is_done(); groups.advance()) {
       int const count = groups.count();
-      auto const x = normalize_group(arguments.x.type, arguments.x_domain, groups.first());
-      auto const y = normalize_group(arguments.y.type, arguments.y_domain, groups.second());
+      auto const x = normalize_group<false>(arguments.x.type, arguments.x_domain, groups.first());
+      auto const y = normalize_group<false>(arguments.y.type, arguments.y_domain, groups.second());
       counts.add(x, y, count);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {

@@ -23,9 +23,10 @@ namespace scc::gpu {
 /// The sums of a block over each image that it has pixels of: in Real over the few pixels of a thread and over the lanes of
 /// its warp, then in double over time and over the warps; all in a fixed order. Leaves them among the partial sums.
 ///
+/// @tparam IsDense   As pixels.cuh says.
 /// @param parts      Blocks that leave sums of the same pixels; `part` is the number of this one.
 /// @param add_pixel  add_pixel(sums, x, y, weight): adds weight (1 or 0) times the products of a pixel pair to sums [Terms].
-template <int Terms, class Real, class AddPixel>
+template <int Terms, bool IsDense, class Real, class AddPixel>
 __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int parts, int part,
                                   AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
@@ -43,7 +44,7 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
     for (int k = 0; k < terms_of_lane; ++k) {
       lane_sums[k] = 0;
     }
-    PairedGroups<Real> groups(arguments, arguments.x, arguments.y, arguments.partition.range(block, image));
+    PairedGroups<Real, IsDense> groups(arguments, arguments.x, arguments.y, arguments.partition.range(block, image));
     while (!groups.is_done()) {
       Real sums[Terms];
       SCC_UNROLL
@@ -52,15 +53,18 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
       }
       for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group, groups.advance()) {
         int const count = groups.count();
-        auto const x = normalize_group(arguments.x.type, arguments.x_domain, groups.first());
-        auto const y = normalize_group(arguments.y.type, arguments.y_domain, groups.second());
+        if (IsDense && count == 0) {
+          continue;
+        }
+        auto const x = normalize_group<IsDense>(arguments.x.type, arguments.x_domain, groups.first());
+        auto const y = normalize_group<IsDense>(arguments.y.type, arguments.y_domain, groups.second());
         counts.add(x, y, count);
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
           if (k == group_size / 2) {
             groups.load_next();  // not earlier: half of the group needs no registers any more
           }
-          add_pixel(sums, x.pixels[k].t, y.pixels[k].t, k < count ? Real(1) : Real(0));
+          add_pixel(sums, x.pixels[k].t, y.pixels[k].t, IsDense || k < count ? Real(1) : Real(0));
         }
       }
       sum_over_warp(sums);
@@ -84,11 +88,11 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
 }
 
 /// The whole triangle a + b <= Degree in the registers of a thread.
-template <int Degree>
+template <int Degree, bool IsDense>
 static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_multiprocessor)
   moments_triangle(__grid_constant__ ForwardArguments<float> const arguments) {
   constexpr int terms = padded_terms(Degree);
-  sum_images<terms>(arguments, 1, 0, [](float(&sums)[terms], float x, float y, float weight) {
+  sum_images<terms, IsDense>(arguments, 1, 0, [](float(&sums)[terms], float x, float y, float weight) {
     float ty[Degree + 1];
     ty[0] = 1;
     ty[1] = y;
@@ -123,7 +127,7 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
   }
   int const first_a = row * tile_size;
   int const first_b = (part - tiles_before(degree, row)) * tile_size;
-  sum_images<terms>(arguments, arguments.parts, part,
+  sum_images<terms, false>(arguments, arguments.parts, part,
                     [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
                       Real ty[tile_size];
                       Real y_previous = y, y_current = 1;  // T_{-1} = T_1

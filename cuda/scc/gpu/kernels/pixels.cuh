@@ -3,8 +3,8 @@
 
 /// @file
 /// Groups of pixels of any type and layout to numbers t in [-1, 1], and gradients back. The element type is a value
-/// that all threads share, so that one kernel serves all types; a branch on it costs little beside a group's
-/// arithmetic.
+/// that all threads share, so that one kernel serves all types. IsDense leaves out the branches on types and layouts: all
+/// views are vectorizable, of float, and their images are whole groups (is_dense() of pixel_view.hpp).
 
 #pragma once
 
@@ -32,6 +32,7 @@ struct RawGroup {
 template <class Real>
 struct PixelGroup {
   NormalizedPixel<Real> pixels[group_size];
+  bool has_special;  ///< Whether one of them is outside of the domain or a NaN
 };
 
 /// a / b for a in [0, 2^52), b > 0, given 1 / b.
@@ -80,10 +81,17 @@ __device__ inline T* image_data(PixelView const& view, std::int64_t image) {
 }
 
 /// Reads the pixels number first + k, k < count, of an image. Bits of the others are 0.
-template <class Real>
+template <class Real, bool IsDense>
 __device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShape const& shape, std::int64_t image,
                                             std::int64_t first, int count) {
   RawGroup<Real> raw{};
+  if constexpr (IsDense) {
+    if (count > 0) {
+      uint4 const words = __ldg(reinterpret_cast<uint4 const*>(image_data<unsigned const>(view, image) + first));
+      raw = {{words.x, words.y, words.z, words.w}};
+    }
+    return raw;
+  }
   int const bytes = element_bytes(view.type);
   if (view.is_vectorizable && count == group_size && bytes <= 4) {
     if (bytes == 4) {
@@ -126,7 +134,7 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShap
 }
 
 /// Maps a group onto [-1, 1].
-template <class Real>
+template <bool IsDense, class Real>
 __device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<Real> const& domain,
                                                    RawGroup<Real> const& raw) {
   Real values[group_size] = {};
@@ -136,7 +144,7 @@ __device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<R
       values[k] = value_of(k);
     }
   };
-  switch (type) {
+  switch (IsDense ? ElementType::float32 : type) {
     case ElementType::uint8:
       decode([&](int k) { return domain.byte_value(static_cast<std::uint8_t>(raw.words[0] >> (8 * k))); });
       break;
@@ -164,19 +172,21 @@ __device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<R
       break;
   }
   PixelGroup<Real> group;
+  group.has_special = false;
   SCC_UNROLL
   for (int k = 0; k < group_size; ++k) {
     group.pixels[k] = domain.normalize(values[k]);
+    group.has_special |= !(values[k] >= domain.lowest && values[k] <= domain.highest);
   }
   return group;
 }
 
 /// Steps through the groups of pixels of two views that a thread has in a range of tiles:
 ///
-///   for (PairedGroups<Real> groups(...); !groups.is_done(); groups.advance()) {
+///   for (PairedGroups<Real, IsDense> groups(...); !groups.is_done(); groups.advance()) {
 ///     ... groups.start(), count(), first(), second();  groups.load_next(); ...
 ///   }
-template <class Real>
+template <class Real, bool IsDense>
 class PairedGroups {
 public:
   template <class Arguments>
@@ -217,11 +227,14 @@ private:
   }
   __device__ int count(int tile) const {
     std::int64_t const left = partition_.pixels - start(tile);
+    if constexpr (IsDense) {
+      return left > 0 ? group_size : 0;
+    }
     return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
   }
   __device__ void load(int tile) {
-    first_ = load_group<Real>(first_view_, shape_, image_, start(tile), count(tile));
-    second_ = load_group<Real>(second_view_, shape_, image_, start(tile), count(tile));
+    first_ = load_group<Real, IsDense>(first_view_, shape_, image_, start(tile), count(tile));
+    second_ = load_group<Real, IsDense>(second_view_, shape_, image_, start(tile), count(tile));
   }
 
   PixelView const& first_view_;
@@ -233,17 +246,45 @@ private:
   RawGroup<Real> first_, second_;
 };
 
-/// Writes, or adds, gradients to the pixels number first + k, k < count, of an image.
+/// The bits of a gradient of a 16-bit type, and back.
 template <class Real>
+__device__ inline unsigned half_bits(ElementType type, Real value) {
+  auto const single = static_cast<float>(value);
+  return type == ElementType::float16 ? __half_as_ushort(__float2half_rn(single))
+                                      : __bfloat16_as_ushort(__float2bfloat16_rn(single));
+}
+/// The number that these bits, the lower half of a word, stand for.
+template <class Real>
+__device__ inline Real value_of_half(ElementType type, unsigned bits) {
+  return static_cast<Real>(type == ElementType::float16
+                             ? __half2float(__ushort_as_half(static_cast<unsigned short>(bits)))
+                             : __uint_as_float(bits << 16));
+}
+
+/// Writes, or adds, gradients to the pixels number first + k, k < count, of an image.
+template <bool IsDense, class Real>
 __device__ inline void store_group(PixelView const& view, CollapsedShape const& shape, std::int64_t image,
                                    std::int64_t first, int count, Real const (&gradient)[group_size], bool accumulate) {
-  if (view.is_vectorizable && count == group_size && view.type == ElementType::float32) {
+  if (IsDense || (view.is_vectorizable && count == group_size && view.type == ElementType::float32)) {
+    if (count == 0) {
+      return;
+    }
     auto* const target = reinterpret_cast<float4*>(image_data<float>(view, image) + first);
     float4 const before = accumulate ? *target : float4{0, 0, 0, 0};
     *target = {static_cast<float>(static_cast<Real>(before.x) + gradient[0]),
                static_cast<float>(static_cast<Real>(before.y) + gradient[1]),
                static_cast<float>(static_cast<Real>(before.z) + gradient[2]),
                static_cast<float>(static_cast<Real>(before.w) + gradient[3])};
+    return;
+  }
+  if (view.is_vectorizable && count == group_size && element_bytes(view.type) == 2) {
+    auto* const target = reinterpret_cast<uint2*>(image_data<unsigned short>(view, image) + first);
+    uint2 const before = accumulate ? *target : uint2{0, 0};
+    auto const sum = [&](unsigned bits, Real number) {
+      return half_bits(view.type, accumulate ? value_of_half<Real>(view.type, bits) + number : number);
+    };
+    *target = {sum(before.x & 0xffff, gradient[0]) | sum(before.x >> 16, gradient[1]) << 16,
+               sum(before.y & 0xffff, gradient[2]) | sum(before.y >> 16, gradient[3]) << 16};
     return;
   }
   StridedIterator iterator(shape, view, first);
@@ -263,16 +304,11 @@ __device__ inline void store_group(PixelView const& view, CollapsedShape const& 
           image_data<double>(view, image), [](double value) { return value; }, [](double value) { return value; });
         break;
       case ElementType::float16:
-        store(
-          image_data<unsigned short>(view, image),
-          [](unsigned short bits) { return static_cast<Real>(__half2float(__ushort_as_half(bits))); },
-          [](Real value) { return __half_as_ushort(__float2half_rn(static_cast<float>(value))); });
-        break;
       case ElementType::bfloat16:
         store(
           image_data<unsigned short>(view, image),
-          [](unsigned short bits) { return static_cast<Real>(__uint_as_float(static_cast<unsigned>(bits) << 16)); },
-          [](Real value) { return __bfloat16_as_ushort(__float2bfloat16_rn(static_cast<float>(value))); });
+          [&](unsigned short bits) { return value_of_half<Real>(view.type, bits); },
+          [&](Real value) { return static_cast<unsigned short>(half_bits(view.type, value)); });
         break;
       default:
         store(

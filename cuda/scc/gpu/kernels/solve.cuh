@@ -202,8 +202,11 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     counts.y_outside += of_block.y_outside;
     counts.y_nan += of_block.y_nan;
   }
-  bool const thread_has_nan = counts.x_nan + counts.y_nan > 0;
-  counts = sum_counts<solve_threads>(counts);
+  bool has_nan = false;
+  if (__syncthreads_or(any(counts))) {
+    has_nan = __syncthreads_or(counts.x_nan + counts.y_nan > 0) != 0;
+    counts = sum_counts<solve_threads>(counts);
+  }
   if (block.rank() == 0) {
     workspace.counts[image] = counts;
   }
@@ -219,7 +222,7 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     }
   };
   double rsmi = static_cast<double>(NAN);
-  if (__syncthreads_or(thread_has_nan)) {
+  if (has_nan) {
     double* const moments = workspace.moments + image * moment_count;
     double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
     double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
@@ -239,10 +242,12 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     assemble_system(block, plan, solved_moments, scratch);
     if (plan.unknowns > most_unknowns_of_a_warp) {
       rsmi = fit_density_ratio(block, plan, scratch);
-    } else if (warp_index() == 0) {
-      rsmi = fit_in_registers(plan, scratch);
+    } else {
+      if (warp_index() == 0) {
+        rsmi = fit_in_registers(plan, scratch);
+      }
+      block.sync();
     }
-    block.sync();
     store_results(SolveScratch(plan, scratch_memory + opaque_zero()));
   }
 
