@@ -40,6 +40,8 @@ __device__ inline double sweep(double const (&r)[warp_size], double x) {
 
 /// fit_density_ratio() by one warp, all of whose lanes call it and get rSMI.
 __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch const& scratch) {
+  // Rows of R, for all lanes to read; two, so that one barrier is enough for each.
+  __shared__ __align__(sizeof(double2)) double rows[2][warp_size];
   int const size = plan.unknowns;
   int const j = lane_index();
   bool const exists = j < size;
@@ -59,11 +61,13 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     double const r = row * inverse_k;
     z = fma(-r, __shfl_sync(all_lanes, z, k), z);
     diagonal = fma(-r, row, diagonal);
-    int const low = __double2loint(r), high = __double2hiint(r);
+    rows[k % 2][j] = r;
+    __syncwarp();
 #pragma unroll
-    for (int i = k + 1; i < warp_size; ++i) {
-      double const r_i = __hiloint2double(__shfl_sync(all_lanes, high, i), __shfl_sync(all_lanes, low, i));
-      a[i] = fma(-row, r_i, a[i]);
+    for (int pair = (k + 1) / 2; pair < warp_size / 2; ++pair) {
+      double2 const r_i = reinterpret_cast<double2 const*>(rows[k % 2])[pair];
+      a[2 * pair] = 2 * pair > k ? fma(-row, r_i.x, a[2 * pair]) : a[2 * pair];
+      a[2 * pair + 1] = fma(-row, r_i.y, a[2 * pair + 1]);
     }
     a[k] = j > k ? r : a[k];
     inverse = j == k ? inverse_k : inverse;

@@ -59,6 +59,9 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
     __syncthreads();
     for (PairedGroups<Real, IsDense> groups(arguments, arguments.fixed, arguments.differentiated, range); !groups.is_done();
          groups.advance()) {
+      if (IsDense && groups.count() == 0) {
+        continue;
+      }
       auto const fixed = normalize_group<IsDense>(arguments.fixed.type, arguments.fixed_domain, groups.first());
       auto const differentiated =
         normalize_group<IsDense>(arguments.differentiated.type, arguments.differentiated_domain, groups.second());

@@ -39,7 +39,6 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
   double* const lane_sums = warp_sums + (warp_index() * warp_size + lane_index()) * terms_of_lane;
   int const block = static_cast<int>(blockIdx.x);
   for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
-    std::int64_t const partial = arguments.partition.partial_index(block, image);
     counts = {};
     for (int k = 0; k < terms_of_lane; ++k) {
       lane_sums[k] = 0;
@@ -53,7 +52,7 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
       }
       for (int group = 0; group < groups_per_sum && !groups.is_done(); ++group, groups.advance()) {
         int const count = groups.count();
-        if (IsDense && count == 0) {
+        if (count == 0) {
           continue;
         }
         auto const x = normalize_group<IsDense>(arguments.x.type, arguments.x_domain, groups.first());
@@ -73,6 +72,7 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         lane_sums[k] += static_cast<double>(sums[k]);
       }
     }
+    std::int64_t const partial = arguments.partition.partial_index(block, image);
     store_counts<moments_threads>(counts, arguments.workspace.partial_counts[partial]);  // a barrier
     double* const out = arguments.workspace.partial_sums + (partial * parts + part) * Terms;
     for (int term = thread_index(); term < Terms; term += thread_count()) {

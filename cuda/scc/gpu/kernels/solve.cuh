@@ -92,7 +92,7 @@ __device__ inline void collect_sums(SolveArguments const& arguments, int image, 
   }
   __syncthreads();
   int const size = arguments.plan.basis_size;
-  Arrangement const threads = BlockTeam{}.arrange(size);
+  Arrangement const threads = BlockTeam(thread_index()).arrange(size);
   for (int a = threads.row; a < size; a += threads.rows) {
     for (int b = threads.column; b < size; b += threads.columns) {
       double sum = 0;
@@ -171,7 +171,7 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
   solve_images(__grid_constant__ SolveArguments const arguments) {
   using Reduce = BlockReduce<double, solve_threads>;
   __shared__ typename Reduce::TempStorage storage;
-  BlockTeam const block;
+  BlockTeam const block(thread_index());
   WorkspaceView const& workspace = arguments.workspace;
   PlanView plan = arguments.plan;
   int const image = static_cast<int>(blockIdx.x);
@@ -213,6 +213,7 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
 
   // What is behind the fit is computed again there, as the fit needs all registers.
   auto const store_results = [&](SolveScratch const& fitted) {
+    BlockTeam const block(thread_index() + static_cast<int>(opaque_zero()));
     int const image = static_cast<int>(blockIdx.x + opaque_zero());
     double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
     differentiate(block, plan, fitted, drsmi_dmoments);
@@ -251,8 +252,8 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     store_results(SolveScratch(plan, scratch_memory + opaque_zero()));
   }
 
-  if (block.rank() == 0) {
-    workspace.rsmi[image] = rsmi;
+  if (thread_index() == 0) {
+    workspace.rsmi[blockIdx.x] = rsmi;
   }
   int const images = arguments.partition.images;
   if (images == 1) {

@@ -52,10 +52,12 @@ __device__ inline void sum_over_warp(Real (&values)[Count]) {
 }
 
 /// The block as the team that solves an image.
-struct BlockTeam {
+class BlockTeam {
+public:
   static constexpr int tile_rows = 2, tile_columns = 1;
 
-  __device__ int rank() const { return thread_index(); }
+  __device__ explicit BlockTeam(int rank) : rank_(rank) {}
+  __device__ int rank() const { return rank_; }
   __device__ int size() const { return thread_count(); }
   __device__ Arrangement arrange(int columns) const {
     int const width = columns < size() ? columns : size();
@@ -64,6 +66,9 @@ struct BlockTeam {
     return {row < rows ? row : INT_MAX / 2, rows, rank() - row * width, width};
   }
   __device__ void sync() const { __syncthreads(); }
+
+private:
+  int rank_;
 };
 
 }  // namespace scc::gpu
