@@ -8,8 +8,6 @@
 
 #include <cstddef>
 
-#include "program.hpp"
-
 namespace ptx {
 
 /// Makes host memory device memory. Nothing of it counts as written.
@@ -20,11 +18,5 @@ void remove_allocation(void* memory);
 void mark_written(void* memory, std::size_t bytes);
 /// Whether all these bytes belong to one allocation.
 bool is_device_memory(void const* memory, std::size_t bytes);
-
-// Handlers of ld, st, and of atom and red.
-void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes);
-void store_to_memory(Warp& warp, Instruction const& instruction, Lanes lanes);
-/// Null if there is none for this type.
-Handler atomic_handler(AtomicOperation operation, Type type);
 
 }  // namespace ptx

@@ -10,16 +10,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <string>
 #include <vector>
 
-namespace ptx {
+#include "program.hpp"
 
-struct Kernel;
-struct Warp;
-struct Block;
-struct Instruction;
+namespace ptx {
 
 /// Three estimates of the same work, in cycles; and two counts.
 struct Estimate {
@@ -34,30 +29,24 @@ struct WarpTiming {
   Estimate total;
   bool has_mark = false;
   Estimate mark;  ///< When the warp came to a marked instruction for the first time
-  struct Share {
-    std::uint64_t instructions = 0;
-    std::int64_t in_order = 0;
-  };
-  std::map<int, Share> by_place;  ///< By index of Kernel::places
 };
 
 /// Of the last launch while Config::keeps_timing was set: [block][warp].
 std::vector<std::vector<WarpTiming>> const& timing();
 
 /// Marks the instructions of which some place, theirs or one they are inlined at, satisfies the condition.
-void mark_instructions(Kernel& kernel, std::function<bool(std::string const& file, int line)> const& condition);
+void mark_instructions(Kernel& kernel, std::function<bool(SourcePlace const&)> const& condition);
 
 /// When registers and predicates are there, and the warp's clocks.
 struct WarpClocks {
   struct Ready {
-    std::int64_t in_order = 0, scheduled = 0, dataflow = 0;
-    std::int32_t double_chain = 0;
+    std::int64_t in_order = 0, scheduled = 0, dataflow = 0, double_chain = 0;
   };
   std::vector<Ready> registers, predicates;
   std::int64_t now = 0, last_done = 0;                 ///< In order
   std::int64_t dataflow_floor = 0, dataflow_most = 0;  ///< Nothing begins before the floor.
-  std::int32_t chain_floor = 0, chain_most = 0;
-  std::vector<unsigned char> used_slots;        ///< Cycles since block_begin in which something is issued
+  std::int64_t chain_floor = 0, chain_most = 0;
+  std::vector<bool> used_slots;                 ///< Cycles since block_begin in which something is issued
   std::int64_t block_begin = 0, block_end = 0;  ///< Of the basic block, scheduled
   std::int64_t last_store = 0, last_load = 0, scheduled_done = 0;
   WarpTiming timing;

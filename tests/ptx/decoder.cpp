@@ -1,0 +1,327 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "decoder.hpp"
+
+namespace ptx {
+namespace {
+
+bool is_digit(char character) { return character >= '0' && character <= '9'; }
+bool is_number(std::string_view text) { return !text.empty() && (is_digit(text[0]) || text[0] == '-'); }
+
+std::unordered_map<std::string_view, SpecialRegister> const& special_registers() {
+  static std::unordered_map<std::string_view, SpecialRegister> const all{
+    {"%tid.x", [](Block const&, unsigned thread) { return thread % current_launch().shape.block[0]; }},
+    {"%tid.y",
+     [](Block const&, unsigned thread) {
+       return thread / current_launch().shape.block[0] % current_launch().shape.block[1];
+     }},
+    {"%tid.z",
+     [](Block const&, unsigned thread) {
+       return thread / current_launch().shape.block[0] / current_launch().shape.block[1];
+     }},
+    {"%ntid.x", [](Block const&, unsigned) { return current_launch().shape.block[0]; }},
+    {"%ntid.y", [](Block const&, unsigned) { return current_launch().shape.block[1]; }},
+    {"%ntid.z", [](Block const&, unsigned) { return current_launch().shape.block[2]; }},
+    {"%ctaid.x", [](Block const& block, unsigned) { return block.index[0]; }},
+    {"%ctaid.y", [](Block const& block, unsigned) { return block.index[1]; }},
+    {"%ctaid.z", [](Block const& block, unsigned) { return block.index[2]; }},
+    {"%nctaid.x", [](Block const&, unsigned) { return current_launch().shape.grid[0]; }},
+    {"%nctaid.y", [](Block const&, unsigned) { return current_launch().shape.grid[1]; }},
+    {"%nctaid.z", [](Block const&, unsigned) { return current_launch().shape.grid[2]; }},
+    {"%laneid", [](Block const&, unsigned thread) { return thread % 32; }},
+    {"%warpid", [](Block const&, unsigned thread) { return thread / 32; }},
+    {"%lanemask_lt", [](Block const&, unsigned thread) { return (1U << thread % 32) - 1; }}};
+  return all;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------------------------- text
+
+std::string_view trimmed(std::string_view text) {
+  constexpr char const* blanks = " \t\r\n";
+  auto const begin = text.find_first_not_of(blanks);
+  return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    char const character = text[at];
+    depth += character == '{' || character == '[' || character == '(' ? 1 : 0;
+    depth -= character == '}' || character == ']' || character == ')' ? 1 : 0;
+    if (character == separator && depth == 0) {
+      parts.push_back(trimmed(text.substr(begin, at - begin)));
+      begin = at + 1;
+    }
+  }
+  auto const last = trimmed(text.substr(begin));
+  if (!last.empty() || !parts.empty()) {
+    parts.push_back(last);
+  }
+  return parts;
+}
+
+std::uint64_t parse_number(std::string_view text) {
+  bool const is_negative = !text.empty() && text[0] == '-';
+  std::string digits(text.substr(is_negative ? 1 : 0));
+  bool const is_float =
+    digits.size() > 2 && digits[0] == '0' && std::string("fFdD").find(digits[1]) != std::string::npos;
+  if (is_float) {
+    digits.erase(0, 2);
+  } else if (!digits.empty() && digits.back() == 'U') {
+    digits.pop_back();
+  }
+  char* end = nullptr;
+  std::uint64_t const number = std::strtoull(digits.c_str(), &end, is_float ? 16 : 0);
+  require(!digits.empty() && *end == '\0', "not a number: ", text);
+  return is_negative ? 0 - number : number;
+}
+
+std::optional<Type> find_type(std::string_view name) {
+  static std::unordered_map<std::string_view, Type> const types{{"b8", {Type::bits, 1}},
+                                                                {"b16", {Type::bits, 2}},
+                                                                {"b32", {Type::bits, 4}},
+                                                                {"b64", {Type::bits, 8}},
+                                                                {"u8", {Type::unsigned_integer, 1}},
+                                                                {"u16", {Type::unsigned_integer, 2}},
+                                                                {"u32", {Type::unsigned_integer, 4}},
+                                                                {"u64", {Type::unsigned_integer, 8}},
+                                                                {"s8", {Type::signed_integer, 1}},
+                                                                {"s16", {Type::signed_integer, 2}},
+                                                                {"s32", {Type::signed_integer, 4}},
+                                                                {"s64", {Type::signed_integer, 8}},
+                                                                {"f16", {Type::floating, 2}},
+                                                                {"f16x2", {Type::floating, 4, 2}},
+                                                                {"f32", {Type::floating, 4}},
+                                                                {"f64", {Type::floating, 8}},
+                                                                {"bf16", {Type::bfloat, 2}},
+                                                                {"bf16x2", {Type::bfloat, 4, 2}},
+                                                                {"pred", {Type::predicate}}};
+  auto const found = types.find(name);
+  return found == types.end() ? std::nullopt : std::optional(found->second);
+}
+
+// ----------------------------------------------------------------------------------------------------------- registers
+
+void Registers::declare(std::string_view declaration) {
+  declaration = trimmed(declaration);
+  auto const type_end = declaration.find_first_of(" \t\n");
+  require(type_end != declaration.npos, "register without a name");
+  bool const is_predicate = declaration.substr(0, type_end) == ".pred";
+  for (std::string_view const name : split(declaration.substr(type_end), ',')) {
+    auto const bracket = name.find('<');
+    bool const is_numbered = bracket != name.npos;
+    std::uint64_t const count = is_numbered ? parse_number(name.substr(bracket + 1, name.size() - bracket - 2)) : 1;
+    Index& used = is_predicate ? kernel_.predicate_count : kernel_.register_count;
+    scopes_.back()[std::string(name.substr(0, bracket))] = {is_predicate, used,
+                                                            is_numbered ? static_cast<int>(count) : -1};
+    used += static_cast<Index>(count);
+  }
+}
+
+std::optional<Index> Registers::find(std::string_view name, bool is_predicate) const {
+  std::string_view prefix = name;
+  while (!prefix.empty() && is_digit(prefix.back())) {
+    prefix.remove_suffix(1);
+  }
+  std::string const whole(name), base(prefix);
+  bool const has_suffix = prefix.size() < name.size() && name.size() - prefix.size() < 9;
+  int const suffix = has_suffix ? std::atoi(whole.c_str() + prefix.size()) : -1;
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    auto const single = scope->find(whole), numbered = scope->find(base);
+    if (single != scope->end() && single->second.count < 0) {
+      return single->second.is_predicate == is_predicate ? std::optional(single->second.first) : std::nullopt;
+    }
+    if (numbered != scope->end() && suffix >= 0 && suffix < numbered->second.count) {
+      Index const number = numbered->second.first + static_cast<Index>(suffix);
+      return numbered->second.is_predicate == is_predicate ? std::optional(number) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+Index Registers::destination(std::string_view name) {
+  if (name == "_") {
+    return kernel_.register_count++;  // that nobody reads
+  }
+  std::optional<Index> const number = find(name, false);
+  require(number.has_value(), "unknown register ", name);
+  return *number;
+}
+
+Index Registers::constant(std::uint64_t bits) {
+  auto const [found, is_new] = constants_.emplace(bits, kernel_.register_count);
+  if (is_new) {
+    kernel_.constants.emplace_back(kernel_.register_count++, bits);
+  }
+  return found->second;
+}
+
+Index Registers::source(std::string_view operand) {
+  if (is_number(operand)) {
+    return constant(parse_number(operand));
+  }
+  if (auto const special = special_registers().find(operand); special != special_registers().end()) {
+    auto const [found, is_new] = special_registers_.emplace(special->second, kernel_.register_count);
+    if (is_new) {
+      kernel_.special_registers.emplace_back(kernel_.register_count++, special->second);
+    }
+    return found->second;
+  }
+  if (std::optional<Index> const number = find(operand, false)) {
+    return *number;
+  }
+  auto const symbol = symbols_.find(std::string(operand));
+  require(symbol != symbols_.end(), "unknown operand ", operand);
+  return constant(symbol->second);
+}
+
+Index Registers::predicate(std::string_view operand) {
+  if (std::optional<Index> const number = find(operand, true)) {
+    return *number;
+  }
+  require(is_number(operand), "unknown predicate ", operand);
+  bool const value = parse_number(operand) != 0;
+  Index& constant = constant_predicates_[value ? 1 : 0];
+  if (constant == none) {
+    constant = kernel_.predicate_count++;
+    kernel_.constant_predicates.emplace_back(constant, value);
+  }
+  return constant;
+}
+
+// ------------------------------------------------------------------------------------------------------------- decoder
+
+Decoder::Decoder(Statement const& statement, Registers& registers_)
+    : registers(registers_),
+      statement_(statement),
+      parts_(split(statement.opcode, '.')),
+      taken_(parts_.size()) {
+  instruction.opcode = statement.opcode;
+  taken_[0] = true;
+  if (std::optional<Type> const type = find_type(parts_.back())) {
+    has_type = true;
+    instruction.type = *type;
+    taken_.back() = true;
+  }
+}
+
+bool Decoder::take(std::string_view part) {
+  auto const found = std::find(parts_.begin() + 1, parts_.end(), part);
+  if (found == parts_.end()) {
+    return false;
+  }
+  taken_[static_cast<std::size_t>(found - parts_.begin())] = true;
+  return true;
+}
+
+bool Decoder::take_any(std::initializer_list<std::string_view> parts) {
+  return std::count_if(parts.begin(), parts.end(), [&](std::string_view part) { return take(part); }) > 0;
+}
+
+void Decoder::take_required(std::string_view part) { require(take(part), "unknown variant of an opcode"); }
+
+std::string_view Decoder::take_before_last(std::size_t distance) {
+  require(parts_.size() > distance + 1, "unknown variant of an opcode");
+  taken_[parts_.size() - 1 - distance] = true;
+  return parts_[parts_.size() - 1 - distance];
+}
+
+std::string_view Decoder::operand(std::size_t n) const {
+  require(n < statement_.operands.size() && !statement_.operands[n].empty(), "too few operands");
+  return statement_.operands[n];
+}
+
+std::vector<std::string_view> Decoder::vector(std::size_t n) const {
+  std::string_view const text = operand(n);
+  return text[0] == '{' ? split(text.substr(1, text.size() - 2), ',') : std::vector<std::string_view>{text};
+}
+
+void Decoder::add_destination(std::string_view name) {
+  require(!instruction.destinations.is_full(), "too many operands");
+  instruction.destinations.add(registers.destination(name));
+}
+
+void Decoder::add_source(std::string_view name) {
+  require(!instruction.sources.is_full(), "too many operands");
+  instruction.sources.add(registers.source(name));
+}
+
+void Decoder::add_predicate_destination(std::string_view name) {
+  require(!instruction.predicate_destinations.is_full(), "too many operands");
+  instruction.predicate_destinations.add(registers.predicate(name));
+}
+
+void Decoder::add_predicate_source(std::string_view name) {
+  require(!instruction.predicate_sources.is_full() && !instruction.predicate_is_negated, "too many operands");
+  instruction.predicate_is_negated = name[0] == '!';
+  instruction.predicate_sources.add(registers.predicate(trimmed(name.substr(name[0] == '!' ? 1 : 0))));
+}
+
+void Decoder::add_destination_and_predicate(std::string_view names) {
+  auto const parts = split(names, '|');
+  add_destination(parts[0]);
+  if (parts.size() > 1) {
+    add_predicate_destination(parts[1]);
+  }
+}
+
+void Decoder::set_address(std::string_view text) {
+  require(text.size() > 2 && text[0] == '[' && text.back() == ']', "not an address: ", text);
+  text = trimmed(text.substr(1, text.size() - 2));
+  auto const plus = text.find('+', 1);
+  if (plus != text.npos) {
+    instruction.offset = static_cast<std::int64_t>(parse_number(trimmed(text.substr(plus + 1))));
+  }
+  add_source(trimmed(text.substr(0, plus)));
+}
+
+void Decoder::set_operands(std::size_t count, Handler handler) {
+  require(statement_.operands.size() == count, "unknown number of operands");
+  instruction.run = handler;
+  add_destination(operand(0));
+  for (std::size_t n = 1; n < count; ++n) {
+    add_source(operand(n));
+  }
+}
+
+void Decoder::finish() const {
+  auto const left = std::find(taken_.begin(), taken_.end(), false);
+  if (left != taken_.end()) {
+    require(false, "unknown opcode, for its .", parts_[static_cast<std::size_t>(left - taken_.begin())]);
+  }
+  Kind const kind = instruction.kind;
+  bool const needs_handler = kind == Kind::plain || kind == Kind::warp_exchange || kind == Kind::load ||
+                             kind == Kind::store || kind == Kind::atomic;
+  require(!needs_handler || instruction.run != nullptr, "unknown type of an opcode");
+}
+
+Instruction decode(Statement const& statement, Registers& registers) {
+  static DecodeTable const table = [] {
+    DecodeTable all;
+    add_operations(all);
+    add_memory_instructions(all);
+    add_control_instructions(all);
+    return all;
+  }();
+  Decoder decoder(statement, registers);
+  auto const found = table.find(decoder.operation());
+  require(found != table.end(), "unknown opcode ", statement.opcode);
+  if (!statement.guard.empty()) {
+    decoder.instruction.guard = registers.predicate(statement.guard);
+    decoder.instruction.guard_is_negated = statement.guard_is_negated;
+  }
+  found->second(decoder);
+  decoder.finish();
+  set_latency(decoder.instruction);
+  return decoder.instruction;
+}
+
+}  // namespace ptx
