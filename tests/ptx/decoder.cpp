@@ -12,26 +12,22 @@ namespace {
 bool is_digit(char character) { return character >= '0' && character <= '9'; }
 bool is_number(std::string_view text) { return !text.empty() && (is_digit(text[0]) || text[0] == '-'); }
 
+LaunchShape const& shape() { return current_launch().shape; }
+
 std::unordered_map<std::string_view, SpecialRegister> const& special_registers() {
   static std::unordered_map<std::string_view, SpecialRegister> const all{
-    {"%tid.x", [](Block const&, unsigned thread) { return thread % current_launch().shape.block[0]; }},
-    {"%tid.y",
-     [](Block const&, unsigned thread) {
-       return thread / current_launch().shape.block[0] % current_launch().shape.block[1];
-     }},
-    {"%tid.z",
-     [](Block const&, unsigned thread) {
-       return thread / current_launch().shape.block[0] / current_launch().shape.block[1];
-     }},
-    {"%ntid.x", [](Block const&, unsigned) { return current_launch().shape.block[0]; }},
-    {"%ntid.y", [](Block const&, unsigned) { return current_launch().shape.block[1]; }},
-    {"%ntid.z", [](Block const&, unsigned) { return current_launch().shape.block[2]; }},
+    {"%tid.x", [](Block const&, unsigned thread) { return thread % shape().block[0]; }},
+    {"%tid.y", [](Block const&, unsigned thread) { return thread / shape().block[0] % shape().block[1]; }},
+    {"%tid.z", [](Block const&, unsigned thread) { return thread / shape().block[0] / shape().block[1]; }},
+    {"%ntid.x", [](Block const&, unsigned) { return shape().block[0]; }},
+    {"%ntid.y", [](Block const&, unsigned) { return shape().block[1]; }},
+    {"%ntid.z", [](Block const&, unsigned) { return shape().block[2]; }},
     {"%ctaid.x", [](Block const& block, unsigned) { return block.index[0]; }},
     {"%ctaid.y", [](Block const& block, unsigned) { return block.index[1]; }},
     {"%ctaid.z", [](Block const& block, unsigned) { return block.index[2]; }},
-    {"%nctaid.x", [](Block const&, unsigned) { return current_launch().shape.grid[0]; }},
-    {"%nctaid.y", [](Block const&, unsigned) { return current_launch().shape.grid[1]; }},
-    {"%nctaid.z", [](Block const&, unsigned) { return current_launch().shape.grid[2]; }},
+    {"%nctaid.x", [](Block const&, unsigned) { return shape().grid[0]; }},
+    {"%nctaid.y", [](Block const&, unsigned) { return shape().grid[1]; }},
+    {"%nctaid.z", [](Block const&, unsigned) { return shape().grid[2]; }},
     {"%laneid", [](Block const&, unsigned thread) { return thread % 32; }},
     {"%warpid", [](Block const&, unsigned thread) { return thread / 32; }},
     {"%lanemask_lt", [](Block const&, unsigned thread) { return (1U << thread % 32) - 1; }}};
@@ -85,27 +81,16 @@ std::uint64_t parse_number(std::string_view text) {
 }
 
 std::optional<Type> find_type(std::string_view name) {
-  static std::unordered_map<std::string_view, Type> const types{{"b8", {Type::bits, 1}},
-                                                                {"b16", {Type::bits, 2}},
-                                                                {"b32", {Type::bits, 4}},
-                                                                {"b64", {Type::bits, 8}},
-                                                                {"u8", {Type::unsigned_integer, 1}},
-                                                                {"u16", {Type::unsigned_integer, 2}},
-                                                                {"u32", {Type::unsigned_integer, 4}},
-                                                                {"u64", {Type::unsigned_integer, 8}},
-                                                                {"s8", {Type::signed_integer, 1}},
-                                                                {"s16", {Type::signed_integer, 2}},
-                                                                {"s32", {Type::signed_integer, 4}},
-                                                                {"s64", {Type::signed_integer, 8}},
-                                                                {"f16", {Type::floating, 2}},
-                                                                {"f16x2", {Type::floating, 4, 2}},
-                                                                {"f32", {Type::floating, 4}},
-                                                                {"f64", {Type::floating, 8}},
-                                                                {"bf16", {Type::bfloat, 2}},
-                                                                {"bf16x2", {Type::bfloat, 4, 2}},
-                                                                {"pred", {Type::predicate}}};
-  auto const found = types.find(name);
-  return found == types.end() ? std::nullopt : std::optional(found->second);
+  constexpr std::string_view kinds[] = {"b", "u", "s", "f", "bf"};       // of Type::Kind
+  constexpr std::string_view sizes[] = {"8", "16", "32", "64", "16x2"};  // 1, 2, 4, 8 and 2 times 2 bytes
+  for (int kind = 0; kind < 5; ++kind) {
+    for (int size = 0; size < 5; ++size) {
+      if (name == std::string(kinds[kind]).append(sizes[size])) {
+        return Type{static_cast<Type::Kind>(kind), size < 4 ? 1 << size : 4, size < 4 ? 1 : 2};
+      }
+    }
+  }
+  return name == "pred" ? std::optional(Type{Type::predicate}) : std::nullopt;
 }
 
 // ----------------------------------------------------------------------------------------------------------- registers

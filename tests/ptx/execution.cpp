@@ -250,10 +250,9 @@ private:
     unsigned running = 0;
     for (std::size_t n = 0; n < fragments_.size(); ++n) {
       if (is_running(n)) {
-        bool const is_lower = best == fragments_.size() || fragments_[n].position < fragments_[best].position;
-        bool const is_first = best == fragments_.size();
-        bool const is_better = order_ == LaneOrder::random ? launch_.random() % ++running == 0
-                                                           : is_first || is_lower == (order_ == LaneOrder::lowest);
+        bool const is_lower = ++running > 1 && fragments_[n].position < fragments_[best].position;
+        bool const is_better = order_ == LaneOrder::random ? launch_.random() % running == 0
+                                                           : running == 1 || is_lower == (order_ == LaneOrder::lowest);
         best = is_better ? n : best;
       }
     }
@@ -275,26 +274,22 @@ private:
   void step() {
     warp_.position = current().position;
     Instruction const& instruction = warp_.kernel->code[warp_.position];
+    Kind const kind = instruction.kind;
     Lanes const lanes = guarded_lanes(instruction);
-    switch (instruction.kind) {
-      case Kind::branch:
-        branch(instruction, lanes);
-        break;
-      case Kind::exit:
-        exit(instruction, lanes);
-        break;
-      case Kind::block_barrier:
-      case Kind::warp_barrier:
-      case Kind::warp_exchange:
-        leave_behind(lanes, current().position + 1);
-        if (lanes != 0 && instruction.kind == Kind::block_barrier) {
-          wait_for_block(instruction);
-        } else if (lanes == 0 || are_all_there(instruction)) {
-          execute(instruction, lanes == 0 ? 0 : current().lanes);
-        }
-        break;
-      default:
-        execute(instruction, lanes);
+    bool const meets_others = kind == Kind::block_barrier || kind == Kind::warp_barrier || kind == Kind::warp_exchange;
+    if (kind == Kind::branch) {
+      branch(instruction, lanes);
+    } else if (kind == Kind::exit) {
+      exit(instruction, lanes);
+    } else if (lanes == 0 || !meets_others) {
+      execute(instruction, lanes);
+    } else {
+      leave_behind(lanes, current().position + 1);
+      if (kind == Kind::block_barrier) {
+        wait_for_block(instruction);
+      } else if (are_all_there(instruction)) {
+        execute(instruction, current().lanes);
+      }
     }
   }
 
@@ -539,23 +534,24 @@ void run_blocks(Kernel& kernel) {
   }
 }
 
-/// What a device would say to the launch; empty: nothing.
-std::string launch_problem(Kernel const& kernel, LaunchShape const& shape) {
+/// Whether a device would take the launch
+bool is_possible(Kernel const& kernel, LaunchShape const& shape) {
   std::uint64_t const threads = std::uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
-  std::size_t const shared = kernel.static_shared_bytes + shape.dynamic_shared_bytes;
-  std::pair<bool, std::string> const problems[] = {
-    {threads == 0 || shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0, "no threads or blocks"},
-    {threads > 1024 || shape.block[2] > 64, std::to_string(threads) + " threads in a block"},
-    {shape.grid[0] > 0x7fffffff || shape.grid[1] > 65535 || shape.grid[2] > 65535, "too many blocks"},
-    {kernel.most_threads > 0 && threads > kernel.most_threads, std::to_string(threads) +
-                                                                 " threads in a block, of which the kernel allows " +
-                                                                 std::to_string(kernel.most_threads)},
-    {kernel.required_threads > 0 && threads != kernel.required_threads,
-     std::to_string(threads) + " threads in a block, not the " + std::to_string(kernel.required_threads) +
-       " that the kernel asks for"},
-    {shared > config().shared_memory_bytes, std::to_string(shared) + " bytes of shared memory"}};
-  auto const found = std::find_if(std::begin(problems), std::end(problems), [](auto const& one) { return one.first; });
-  return found == std::end(problems) ? "" : found->second;
+  bool const has_blocks = shape.grid[0] > 0 && shape.grid[1] > 0 && shape.grid[2] > 0;
+  return threads > 0 && threads <= 1024 && shape.block[2] <= 64 && has_blocks && shape.grid[0] <= 0x7fffffff &&
+         shape.grid[1] <= 65535 && shape.grid[2] <= 65535 &&
+         (kernel.most_threads == 0 || threads <= kernel.most_threads) &&
+         (kernel.required_threads == 0 || threads == kernel.required_threads) &&
+         kernel.static_shared_bytes + shape.dynamic_shared_bytes <= config().shared_memory_bytes;
+}
+
+std::string describe(LaunchShape const& shape) {
+  std::string text = "no device launches";
+  for (unsigned const number :
+       {shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1], shape.block[2]}) {
+    text += " " + std::to_string(number);
+  }
+  return text + " (grid, block) with " + std::to_string(shape.dynamic_shared_bytes) + " bytes of dynamic shared memory";
 }
 
 unsigned launches_of_schedule = 0;
@@ -590,14 +586,13 @@ void restart_schedule() { launches_of_schedule = 0; }
 bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) {
   std::size_t const reports_before = report_count();
   begin_launch(kernel, shape, argument);
-  std::string const problem = launch_problem(kernel, shape);
-  if (!problem.empty()) {
-    report(Check::launch, problem + " [" + kernel.name + "]");
-    if (config().is_on(Check::launch)) {
-      return false;
-    }
+  bool const is_possible_launch = is_possible(kernel, shape);
+  if (!is_possible_launch) {
+    report(Check::launch, describe(shape) + " [" + kernel.name + "]");
   }
-  run_blocks(kernel);
+  if (is_possible_launch || !config().is_on(Check::launch)) {
+    run_blocks(kernel);
+  }
   return report_count() == reports_before && !current_launch().is_stopped;
 }
 

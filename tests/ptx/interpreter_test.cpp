@@ -262,7 +262,6 @@ Value const values[] = {
   {"rem.s32 %r2, -7, 2;", static_cast<std::uint32_t>(-1)},
   {"popc.b32 %r2, 0xf0f;", 8},
   {"clz.b32 %r2, 0xf0f;", 20},
-  {"bfe.s32 %r2, 0xf0, 4, 4;", 0xffffffff},
   {"bfi.b32 %r2, 5, -1, 4, 4;", 0xffffff5f},
   {"prmt.b32 %r2, 0x44332211, 0x88776655, 0x5140;", 0x66225511},
   {"shf.l.wrap.b32 %r2, 0x80000001, 0x11, 4;", 0x118},

@@ -74,10 +74,8 @@ void print_counts(ptx::Kernel const& kernel, double pixels) {
 }
 
 void print(char const* what, ptx::Estimate const& estimate) {
-  std::printf("  %-14s %12llu %12lld %12lld %12lld %12lld\n", what,
-              static_cast<unsigned long long>(estimate.instructions), static_cast<long long>(estimate.in_order),
-              static_cast<long long>(estimate.scheduled), static_cast<long long>(estimate.dataflow),
-              static_cast<long long>(estimate.double_chain));
+  std::printf("  %-16s %12llu %12lld %12lld\n", what, static_cast<unsigned long long>(estimate.instructions),
+              static_cast<long long>(estimate.scheduled), static_cast<long long>(estimate.dataflow));
 }
 
 /// Of the last launch: the warp with most instructions, and what the first warp of a solve does from there on.
@@ -90,14 +88,12 @@ void print_cycles() {
       solve = solve == nullptr && warp.has_mark ? &warp : solve;
     }
   }
-  std::printf("  estimated cycles %10s %12s %12s %12s %12s\n", "instructions", "in order", "scheduled", "dataflow",
-              "f64 chain");
+  std::printf("  %-16s %12s %12s %12s\n", "estimated cycles", "instructions", "scheduled", "dataflow");
   print("longest warp", longest->total);
   if (solve != nullptr) {
     ptx::Estimate const &all = solve->total, &before = solve->mark;
     print("solve",
-          {all.instructions - before.instructions, all.in_order - before.in_order, all.scheduled - before.scheduled,
-           all.dataflow - before.dataflow, all.double_chain - before.double_chain});
+          {all.instructions - before.instructions, all.scheduled - before.scheduled, all.dataflow - before.dataflow});
   }
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "decoder.hpp"
@@ -40,6 +41,16 @@ auto wrapping(T value) {
   }
 }
 
+/// -0 of 0.0, and the least integer of itself
+template <class T>
+auto negative(T value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return -value;
+  } else {
+    return 0 - wrapping(value);
+  }
+}
+
 constexpr auto product = [](auto a, auto b) { return wrapping(a) * wrapping(b); };
 constexpr auto product_sum = [](auto a, auto b, auto c) { return wrapping(a) * wrapping(b) + wrapping(c); };
 constexpr auto high_product = [](auto a, auto b) {
@@ -53,7 +64,7 @@ constexpr auto quotient = [](auto a, auto b) {
     return a / b;
   } else {
     bool const is_negation = std::is_signed_v<T> && b == static_cast<T>(-1);  // which may overflow
-    return b == 0 ? static_cast<T>(~T{0}) : static_cast<T>(is_negation ? 0 - wrapping(a) : wrapping<T>(a / b));
+    return b == 0 ? ~u64{0} : is_negation ? negative(a) : wrapping<T>(a / b);
   }
 };
 
@@ -63,44 +74,15 @@ constexpr auto remainder = [](auto a, auto b) {
   return b == 0 ? a : is_of_negation ? T{0} : static_cast<T>(a % b);
 };
 
-/// Of a number and a NaN the number; -0 is less than 0.
-constexpr auto minimum = [](auto a, auto b) {
-  if constexpr (std::is_floating_point_v<decltype(a)>) {
-    bool const takes_a = b != b || a < b || (a == b && std::signbit(a));
-    return takes_a ? a : b;
+/// The one that is_before(a, b) prefers; of a number and a NaN the number; -0 is less than 0.
+template <class T, class Compare>
+T extreme(T a, T b, Compare is_before) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return b != b || is_before(a, b) || (a == b && is_before(std::signbit(b), std::signbit(a))) ? a : b;
   } else {
-    return std::min(a, b);
+    return is_before(a, b) ? a : b;
   }
-};
-constexpr auto maximum = [](auto a, auto b) {
-  if constexpr (std::is_floating_point_v<decltype(a)>) {
-    bool const takes_a = b != b || a > b || (a == b && !std::signbit(a));
-    return takes_a ? a : b;
-  } else {
-    return std::max(a, b);
-  }
-};
-
-constexpr auto negation = [](auto a) {
-  if constexpr (std::is_floating_point_v<decltype(a)>) {
-    return -a;
-  } else {
-    return 0 - wrapping(a);
-  }
-};
-constexpr auto absolute = [](auto a) {
-  if constexpr (std::is_floating_point_v<decltype(a)>) {
-    return std::fabs(a);
-  } else {
-    return a < 0 ? 0 - wrapping(a) : wrapping(a);
-  }
-};
-
-constexpr auto square_root = [](auto a) { return std::sqrt(a); };
-constexpr auto reciprocal = [](auto a) { return 1 / a; };
-// A device's approximations differ in the last bits. Of a double they have no more digits than a float.
-constexpr auto rough_reciprocal = [](auto a) { return static_cast<float>(1 / a); };
-constexpr auto rough_reciprocal_square_root = [](auto a) { return static_cast<float>(1 / std::sqrt(a)); };
+}
 
 template <class T, std::size_t>
 using Same = T;
@@ -108,61 +90,58 @@ using One = std::index_sequence<0>;
 using Two = std::index_sequence<0, 1>;
 using Three = std::index_sequence<0, 1, 2>;
 
-/// Decoder of opcodes that take operands of one type, of those in the list. Rounds to the nearest.
+/// Decoder of opcodes for the types of a list: make(T{}) is the handler for T.
+template <class List, class Make>
+Decode for_types(std::size_t operands, List list, Make make) {
+  return [=](Decoder& decoder) { decoder.set_operands(operands, handler_for(decoder.instruction.type, list, make)); };
+}
+
+/// All operands are of the opcode's type. Rounds to the nearest.
 template <class List, class Operation, std::size_t... n>
 Decode of_one_type(std::index_sequence<n...>, List list, Operation operation) {
+  auto const decode = for_types(1 + sizeof...(n), list, [=](auto value) {
+    return lanewise<decltype(value), Same<decltype(value), n>...>(operation);
+  });
   return [=](Decoder& decoder) {
-    Type const type = decoder.instruction.type;
-    if (type.is_float()) {
+    if (decoder.instruction.type.is_float()) {
       decoder.take("rn");
     }
-    decoder.set_operands(1 + sizeof...(n), handler_for(type, list, [=](auto value) {
-                           return lanewise<decltype(value), Same<decltype(value), n>...>(operation);
-                         }));
+    decode(decoder);
   };
 }
 
+/// A device's approximations differ in the last bits. Of a double they have no more digits than a float.
 template <class Operation>
-Decode approximation(Operation operation) {
+Decode reciprocal_of(Operation operation) {
   return [=](Decoder& decoder) {
-    decoder.take_required("approx");
-    if (decoder.instruction.type.bytes == 8) {
-      decoder.take("ftz");  // which a double has always
+    if (decoder.take("approx")) {
+      decoder.take(decoder.instruction.type.bytes == 8 ? "ftz" : "approx");  // a double has .ftz always
+      of_one_type(One{}, Floats{}, [=](auto a) { return static_cast<float>(1 / operation(a)); })(decoder);
+    } else {
+      of_one_type(One{}, Floats{}, [=](auto a) { return 1 / operation(a); })(decoder);
     }
-    of_one_type(One{}, Floats{}, operation)(decoder);
   };
 }
 
-void decode_reciprocal(Decoder& decoder) {
-  if (decoder.take("rn")) {
-    of_one_type(One{}, Floats{}, reciprocal)(decoder);
-  } else {
-    approximation(rough_reciprocal)(decoder);
-  }
+/// Products of narrow integers with twice the bits, and sums of such with a third source
+Handler wide_product(Type type) {
+  return handler_for(type, TypeList<u16, std::int16_t, u32, std::int32_t>{},
+                     [](auto value) { return lanewise<u64, decltype(value), decltype(value)>(product); });
 }
-
-/// Operations of two or three narrow integers whose result, and third source, have twice the bits.
-template <class Operation>
-Handler widening(Type type, Operation operation) {
-  return handler_for(type, TypeList<u16, std::int16_t, u32, std::int32_t>{}, [=](auto value) {
-    using T = decltype(value);
-    if constexpr (std::is_invocable_v<Operation, T, T>) {
-      return lanewise<u64, T, T>(operation);
-    } else {
-      using W = std::conditional_t<sizeof(T) == 4, u64, u32>;
-      return lanewise<u64, T, T, W>(operation);
-    }
+Handler wide_product_sum(Type type) {
+  return handler_for(type, TypeList<u16, std::int16_t, u32, std::int32_t>{}, [](auto value) {
+    return lanewise<u64, decltype(value), decltype(value), u64>(product_sum);  // of whose low bits 32 or all count
   });
 }
 
 void decode_multiply(Decoder& decoder) {
-  if (decoder.instruction.type.is_float() || decoder.take("lo")) {
-    of_one_type(Two{}, numbers, product)(decoder);
-  } else if (decoder.take("wide")) {
-    decoder.set_operands(3, widening(decoder.instruction.type, product));
-  } else {
-    decoder.take_required("hi");
+  if (decoder.take("wide")) {
+    decoder.set_operands(3, wide_product(decoder.instruction.type));
+  } else if (decoder.take("hi")) {
     of_one_type(Two{}, Integers{}, high_product)(decoder);
+  } else {
+    require(decoder.instruction.type.is_float() || decoder.take("lo"), "unknown variant of an opcode");
+    of_one_type(Two{}, numbers, product)(decoder);
   }
 }
 
@@ -206,16 +185,11 @@ void decode_fused_multiply_add(Decoder& decoder) {
 }
 
 void decode_multiply_add(Decoder& decoder) {
-  if (decoder.instruction.type.is_float()) {
-    decode_fused_multiply_add(decoder);
-  } else if (decoder.take("lo")) {
-    of_one_type(Three{}, Integers{}, product_sum)(decoder);
-  } else if (decoder.take("wide")) {
-    decoder.set_operands(4, widening(decoder.instruction.type, product_sum));
+  if (decoder.take("wide")) {
+    decoder.set_operands(4, wide_product_sum(decoder.instruction.type));
   } else {
-    decoder.take_required("hi");
-    of_one_type(Three{}, Integers{},
-                [](auto a, auto b, auto c) { return wrapping(high_product(a, b)) + wrapping(c); })(decoder);
+    decoder.take_required("lo");
+    of_one_type(Three{}, Integers{}, product_sum)(decoder);
   }
 }
 
@@ -242,80 +216,48 @@ Decode logic(std::index_sequence<n...> sources, Operation operation) {
 }
 
 // Distances beyond the size shift everything out.
-void decode_shift_left(Decoder& decoder) {
-  decoder.set_operands(
-    3, handler_for_bits(decoder.instruction.type, [](auto value) {
-      using T = decltype(value);
-      return lanewise<T, T, u32>([](T a, u32 by) { return by >= bits_in<T> ? 0 : static_cast<u64>(a) << by; });
-    }));
-}
-void decode_shift_right(Decoder& decoder) {
-  decoder.set_operands(3, handler_for(decoder.instruction.type, Integers{}, [](auto value) {
-                         using T = decltype(value);
-                         return lanewise<T, T, u32>([](T a, u32 by) {
-                           return static_cast<T>(by < bits_in<T> ? a >> by : a < 0 ? -1 : 0);
-                         });
-                       }));
-}
+constexpr auto shift_left = [](auto value) {
+  using T = decltype(value);
+  return lanewise<T, T, u32>([](T a, u32 by) { return by >= bits_in<T> ? 0 : static_cast<u64>(a) << by; });
+};
+constexpr auto shift_right = [](auto value) {
+  using T = decltype(value);
+  return lanewise<T, T, u32>([](T a, u32 by) { return by < bits_in<T> ? a >> by : a < 0 ? T(-1) : T(0); });
+};
 
 /// shf: 32 of the 64 bits of b:a.
 void decode_funnel_shift(Decoder& decoder) {
   decoder.take_required("wrap");
-  bool const is_left = decoder.choose<bool>({{"l", true}, {"r", false}});
-  Handler const left = lanewise<u32, u32, u32, u32>(
-    [](u32 low, u32 high, u32 by) { return static_cast<u32>((u64{high} << 32 | low) << (by & 31) >> 32); });
-  Handler const right = lanewise<u32, u32, u32, u32>(
-    [](u32 low, u32 high, u32 by) { return static_cast<u32>((u64{high} << 32 | low) >> (by & 31)); });
-  decoder.set_operands(4, is_left ? left : right);
+  decoder.set_operands(
+    4,
+    decoder.choose<Handler>(
+      {{"l", lanewise<u32, u32, u32, u32>([](u32 a, u32 b, u32 by) { return (u64{b} << 32 | a) << (by & 31) >> 32; })},
+       {"r", lanewise<u32, u32, u32, u32>([](u32 a, u32 b, u32 by) { return (u64{b} << 32 | a) >> (by & 31); })}}));
 }
 
 /// bfi: puts `length` bits of a into b from `position` on.
-void decode_insert(Decoder& decoder) {
-  decoder.set_operands(5,
-                       handler_for({Type::bits, decoder.instruction.type.bytes}, TypeList<u32, u64>{}, [](auto value) {
-                         using T = decltype(value);
-                         return lanewise<T, T, T, u32, u32>([](T a, T b, u32 position, u32 length) {
-                           auto const field = (uint128{1} << std::min(length & 0xff, 64u)) - 1;
-                           auto const mask = field << std::min(position & 0xff, 64u);
-                           return (b & ~mask) | (uint128{a} << std::min(position & 0xff, 64u) & mask);
-                         });
-                       }));
-}
+constexpr auto insert_bits = [](auto value) {
+  using T = decltype(value);
+  return lanewise<T, T, T, u32, u32>([](T a, T b, u32 position, u32 length) {
+    u32 const shift = std::min(position & 0xff, 64u);
+    auto const mask = ((uint128{1} << std::min(length & 0xff, 64u)) - 1) << shift;
+    return (b & ~mask) | (uint128{a} << shift & mask);
+  });
+};
 
-/// bfe: `length` bits of a from `position` on, the upper ones filled with the sign.
-void decode_extract(Decoder& decoder) {
-  auto const types = TypeList<u32, std::int32_t, u64, std::int64_t>{};
-  decoder.set_operands(4, handler_for(decoder.instruction.type, types, [](auto value) {
-                         using T = decltype(value);
-                         return lanewise<T, T, u32, u32>([](T a, u32 position, u32 length) {
-                           u32 const above = 128 - std::min(length & 0xff, 64u);
-                           auto const field = static_cast<Wide<T>>(a) >> std::min(position & 0xff, 127u);
-                           return above == 128 ? 0
-                                               : static_cast<Wide<T>>(static_cast<uint128>(field) << above) >> above;
-                         });
-                       }));
-}
+constexpr auto count_ones = [](auto a) { return __builtin_popcountll(a); };
+constexpr auto leading_zeros = [](auto a) {
+  return a == 0 ? bits_in<decltype(a)> : __builtin_clzll(a) - 64 + bits_in<decltype(a)>;
+};
 
 /// prmt: each 4 bits of the selector choose one of the 8 bytes of b:a, or its sign.
-void decode_permute(Decoder& decoder) {
-  decoder.set_operands(4, lanewise<u32, u32, u32, u32>([](u32 a, u32 b, u32 selector) {
-                         u32 result = 0;
-                         for (u32 n = 0; n < 4; ++n) {
-                           u32 const choice = selector >> (4 * n) & 15;
-                           u32 const byte = static_cast<u32>((u64{b} << 32 | a) >> (8 * (choice & 7))) & 0xff;
-                           result |= ((choice & 8) == 0 ? byte : byte >= 0x80 ? 0xff : 0) << (8 * n);
-                         }
-                         return result;
-                       }));
-}
-
-/// The result has 32 bits.
-template <class Operation>
-Decode count_of_bits(Operation operation) {
-  return [=](Decoder& decoder) {
-    decoder.set_operands(2, handler_for(decoder.instruction.type, TypeList<u32, u64>{},
-                                        [=](auto value) { return lanewise<u32, decltype(value)>(operation); }));
-  };
+u32 permuted(u32 a, u32 b, u32 selector) {
+  u32 result = 0;
+  for (u32 n = 0; n < 32; n += 8, selector >>= 4) {
+    u32 const byte = static_cast<u32>((u64{b} << 32 | a) >> (8 * (selector & 7))) & 0xff;
+    result |= ((selector & 8) == 0 ? byte : byte >= 0x80 ? 0xff : 0) << n;
+  }
+  return result;
 }
 
 // --------------------------------------------------------------------------------------------------------- comparisons
@@ -436,17 +378,11 @@ Handler rounding_conversion(Type result, Type source, Round round) {
 }
 
 Handler rounding_conversion(Decoder& decoder, Type result, Type source) {
-  if (decoder.take("rzi")) {
-    return rounding_conversion(result, source, [](auto a) { return std::trunc(a); });
-  }
-  if (decoder.take("rmi")) {
-    return rounding_conversion(result, source, [](auto a) { return std::floor(a); });
-  }
-  if (decoder.take("rpi")) {
-    return rounding_conversion(result, source, [](auto a) { return std::ceil(a); });
-  }
-  decoder.take_required("rni");
-  return rounding_conversion(result, source, [](auto a) { return std::nearbyint(a); });
+  return decoder.choose<Handler>(
+    {{"rzi", rounding_conversion(result, source, [](auto a) { return std::trunc(a); })},
+     {"rmi", rounding_conversion(result, source, [](auto a) { return std::floor(a); })},
+     {"rpi", rounding_conversion(result, source, [](auto a) { return std::ceil(a); })},
+     {"rni", rounding_conversion(result, source, [](auto a) { return std::nearbyint(a); })}});
 }
 
 /// Between integers, of integers to floats, and between floats of different sizes
@@ -575,6 +511,7 @@ void decode_move(Decoder& decoder) {
 }  // namespace
 
 void add_operations(DecodeTable& table) {
+  auto const words = TypeList<u32, u64>{};
   table.insert({
     {"add", of_one_type(Two{}, numbers, [](auto a, auto b) { return wrapping(a) + wrapping(b); })},
     {"sub", of_one_type(Two{}, numbers, [](auto a, auto b) { return wrapping(a) - wrapping(b); })},
@@ -583,26 +520,25 @@ void add_operations(DecodeTable& table) {
     {"fma", decode_fused_multiply_add},
     {"div", of_one_type(Two{}, numbers, quotient)},
     {"rem", of_one_type(Two{}, Integers{}, remainder)},
-    {"min", of_one_type(Two{}, numbers, minimum)},
-    {"max", of_one_type(Two{}, numbers, maximum)},
-    {"neg", of_one_type(One{}, numbers, negation)},
-    {"abs", of_one_type(One{}, numbers, absolute)},
-    {"sqrt", of_one_type(One{}, Floats{}, square_root)},
-    {"rcp", decode_reciprocal},
-    {"rsqrt", approximation(rough_reciprocal_square_root)},
+    {"min", of_one_type(Two{}, numbers, [](auto a, auto b) { return extreme(a, b, std::less<>{}); })},
+    {"max", of_one_type(Two{}, numbers, [](auto a, auto b) { return extreme(a, b, std::greater<>{}); })},
+    {"neg", of_one_type(One{}, numbers, [](auto a) { return negative(a); })},
+    {"abs", of_one_type(One{}, numbers,
+                        [](auto a) { return std::signbit(static_cast<double>(a)) ? negative(a) : wrapping(a); })},
+    {"sqrt", of_one_type(One{}, Floats{}, [](auto a) { return std::sqrt(a); })},
+    {"rcp", reciprocal_of([](auto a) { return a; })},
+    {"rsqrt", reciprocal_of([](auto a) { return std::sqrt(a); })},
     {"and", logic(Two{}, [](auto a, auto b) { return a & b; })},
     {"or", logic(Two{}, [](auto a, auto b) { return a | b; })},
     {"xor", logic(Two{}, [](auto a, auto b) { return a ^ b; })},
     {"not", logic(One{}, [](auto a) { return ~a; })},
-    {"shl", decode_shift_left},
-    {"shr", decode_shift_right},
+    {"shl", for_types(3, Bits{}, shift_left)},
+    {"shr", for_types(3, Integers{}, shift_right)},
     {"shf", decode_funnel_shift},
-    {"bfi", decode_insert},
-    {"bfe", decode_extract},
-    {"prmt", decode_permute},
-    {"popc", count_of_bits([](auto a) { return __builtin_popcountll(a); })},
-    {"clz", count_of_bits(
-              [](auto a) { return a == 0 ? bits_in<decltype(a)> : __builtin_clzll(a) - 64 + bits_in<decltype(a)>; })},
+    {"bfi", for_types(5, words, insert_bits)},
+    {"prmt", for_types(4, words, [](auto /*value*/) { return lanewise<u32, u32, u32, u32>(permuted); })},
+    {"popc", for_types(2, words, [](auto value) { return lanewise<u32, decltype(value)>(count_ones); })},
+    {"clz", for_types(2, words, [](auto value) { return lanewise<u32, decltype(value)>(leading_zeros); })},
     {"setp", decode_set_predicate},
     {"selp", decode_select},
     {"cvt", decode_convert},

@@ -47,7 +47,6 @@ struct CUstream_st {
   int device = 0;
   unsigned flags = cudaStreamDefault;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-  cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   std::thread::id capturing_thread;
   std::vector<CUgraphNode_st> captured;
 };
@@ -67,7 +66,7 @@ struct FatBinary {
   int examined = -1;  // the Config::architecture that `obstacle` is about; -1: none
   std::string obstacle;
 
-  std::string text() const { return text_for(config().architecture, embedded_texts_of_wrapper(wrapper)); }
+  std::string text() const { return text_for(config().architecture, embedded_texts(wrapper)); }
 };
 
 /// A kernel as the host knows it. Its address there is that of a function that nvcc has made.
@@ -75,17 +74,6 @@ struct Function {
   std::string name;
   FatBinary* binary = nullptr;
   std::map<int, std::size_t> dynamic_limits{};  // by device: what cudaFuncSetAttribute has set
-};
-
-struct Runtime {
-  Runtime();
-
-  std::mutex mutex;
-  std::set<cudaStream_t> streams;  // those that the program has created
-  std::vector<std::unique_ptr<FatBinary>> binaries;
-  std::map<void const*, Function> functions;
-  std::map<void*, void*> device_memory;  // to what std::free() takes
-  std::set<std::string> error_texts;     // what cudaGetErrorString has returned remains there
 };
 
 /// Runs at the end of the process. exit() must not be called there, and what follows it is of no use to a failed test.
@@ -97,10 +85,16 @@ void fail_if_reports_are_left() {
   }
 }
 
-Runtime::Runtime() {
-  report_count();  // what it needs is made before, and so lives longer than the handler
-  std::atexit(fail_if_reports_are_left);
-}
+struct Runtime {
+  Runtime() { std::atexit(fail_if_reports_are_left); }
+
+  std::mutex mutex;
+  std::set<cudaStream_t> streams;  // those that the program has created
+  std::vector<std::unique_ptr<FatBinary>> binaries;
+  std::map<void const*, Function> functions;
+  std::map<void*, void*> device_memory;  // to what std::free() takes
+  std::set<std::string> error_texts;     // what cudaGetErrorString has returned remains there
+};
 
 /// Never destroyed, as losses in static objects free their memory late.
 Runtime& runtime() {
@@ -111,13 +105,11 @@ Runtime& runtime() {
 // These belong to one thread of the host, as in the real runtime.
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local int current_device = 0;
-
-/// What there is to say about the latest error beside its name.
-struct Explanation {
-  cudaError_t error = cudaSuccess;
-  char const* text = nullptr;
-};
-thread_local Explanation explanation;
+/// The latest error of which there is more to say than its name
+thread_local std::pair<cudaError_t, char const*> explanation{cudaSuccess, nullptr};
+/// Between __cudaPushCallConfiguration and __cudaPopCallConfiguration: `kernel<<<...>>>` calls the one, then the function
+/// of the kernel's name, which calls the other.
+thread_local std::vector<cudaLaunchConfig_t> pushed_configurations;
 
 /// What a runtime function returns if it does not do its work.
 struct Failure {
@@ -139,7 +131,7 @@ cudaError_t explained(cudaError_t error, std::string const& text) {
 template <class Work>
 cudaError_t call(char const* function, Work const& work) {
   std::lock_guard<std::mutex> const lock(runtime().mutex);
-  Explanation const before = std::exchange(explanation, {});
+  auto const before = std::exchange(explanation, {});
   cudaError_t error = cudaSuccess;
   try {
     check(config().devices > 0, cudaErrorNoDevice);
@@ -170,8 +162,7 @@ void refuse_misuse(bool condition, std::string const& text) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Streams
+// ------------------------------------------------------------------------------------------------------------- streams
 
 bool is_default(cudaStream_t stream) { return stream == nullptr || stream == cudaStreamLegacy; }
 bool is_capturing(cudaStream_t stream) { return stream->capture != cudaStreamCaptureStatusNone; }
@@ -196,11 +187,7 @@ void forbid_in_captures(cudaError_t error, Offends const& offends) {
 
 /// For calls that wait for the device or may do so, such as cudaMalloc.
 void forbid_while_capturing() {
-  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [](CUstream_st const& stream) {
-    bool const is_own = stream.capturing_thread == std::this_thread::get_id();
-    return stream.capture_mode == cudaStreamCaptureModeGlobal ||
-           (stream.capture_mode == cudaStreamCaptureModeThreadLocal && is_own);
-  });
+  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [](CUstream_st const&) { return true; });
 }
 
 /// For calls that a capturing stream cannot record.
@@ -225,8 +212,7 @@ void enqueue(cudaStream_t stream, CUgraphNode_st const& node) {
   stream->captured.push_back(node);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Memory
+// -------------------------------------------------------------------------------------------------------------- memory
 
 /// Device memory is filled with 0xff, which reads as NaN, and has bytes before and behind it that are nobody's.
 void allocate(void** pointer, std::size_t bytes) {
@@ -282,38 +268,43 @@ void check_copy(void const* to, void const* from, std::size_t bytes, cudaMemcpyK
   }
 }
 
-void check_memset(void const* pointer, std::size_t bytes) {
-  refuse_misuse(bytes == 0 || is_device_memory(pointer, bytes),
-                "memset of " + std::to_string(bytes) + " bytes that are not device memory, or only in part");
+/// Checks and does the work, or records both: what it needs may be gone later.
+template <class Check, class Work>
+void enqueue_checked(cudaStream_t stream, cudaGraphNodeType type, Check const& check, Work const& work) {
+  check();
+  enqueue(stream, {type, [=] {
+                     check();
+                     work();
+                   }});
 }
 
 /// Copies. What nobody wrote may be copied; the copy then counts as written, also on the device.
 void enqueue_copy(cudaStream_t stream, void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
   ++counters().copies;
-  check_copy(to, from, bytes, kind);
-  enqueue(stream, {cudaGraphNodeTypeMemcpy, [=] {
-                     check_copy(to, from, bytes, kind);  // it may have been freed
-                     if (bytes != 0) {
-                       std::memmove(to, from, bytes);
-                       mark_written(to, bytes);
-                     }
-                   }});
+  auto const check = [=] { check_copy(to, from, bytes, kind); };
+  enqueue_checked(stream, cudaGraphNodeTypeMemcpy, check, [=] {
+    if (bytes != 0) {
+      std::memmove(to, from, bytes);
+      mark_written(to, bytes);
+    }
+  });
 }
 
 void enqueue_memset(cudaStream_t stream, void* pointer, int value, std::size_t bytes) {
   ++counters().memsets;
-  check_memset(pointer, bytes);
-  enqueue(stream, {cudaGraphNodeTypeMemset, [=] {
-                     check_memset(pointer, bytes);
-                     if (bytes != 0) {
-                       std::memset(pointer, value, bytes);
-                       mark_written(pointer, bytes);
-                     }
-                   }});
+  auto const check = [=] {
+    refuse_misuse(bytes == 0 || is_device_memory(pointer, bytes),
+                  "memset of " + std::to_string(bytes) + " bytes that are not device memory, or only in part");
+  };
+  enqueue_checked(stream, cudaGraphNodeTypeMemset, check, [=] {
+    if (bytes != 0) {
+      std::memset(pointer, value, bytes);
+      mark_written(pointer, bytes);
+    }
+  });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Kernels
+// ------------------------------------------------------------------------------------------------------------- kernels
 
 /// Why the interpreter cannot run this program; empty: it can. Asks once per architecture, as it takes time.
 std::string const& obstacle_of(FatBinary& binary) {
@@ -345,12 +336,9 @@ Function& function_at(void const* address) {
   return found->second;
 }
 
-bool is_valid(dim3 grid, dim3 block) {
-  auto const within = [](dim3 extents, unsigned x, unsigned y, unsigned z) {
-    return extents.x - 1 < x && extents.y - 1 < y && extents.z - 1 < z;  // 0 - 1 is large
-  };
-  return within(grid, 2147483647, 65535, 65535) && within(block, 1024, 1024, 64) &&
-         block.x * block.y * block.z <= most_threads_of_block;
+/// Whether the extents are from 1 on to these.
+bool is_within(dim3 extents, unsigned x, unsigned y, unsigned z) {
+  return extents.x - 1 < x && extents.y - 1 < y && extents.z - 1 < z;  // 0 - 1 is large
 }
 
 /// The dynamic shared memory that a block may have on the current device.
@@ -361,15 +349,6 @@ std::size_t dynamic_limit(Function const& function, Kernel const& kernel) {
                           : statics < default_shared_bytes       ? default_shared_bytes - statics
                                                                  : 0;
   return statics < all ? std::min(set, all - statics) : 0;
-}
-
-void check_launch(cudaLaunchConfig_t const& launch, Function const& function, Kernel const& kernel) {
-  unsigned const most_threads = kernel.most_threads > 0 ? kernel.most_threads : most_threads_of_block;
-  check(launch.blockDim.x * launch.blockDim.y * launch.blockDim.z <= most_threads, cudaErrorLaunchOutOfResources);
-  check(kernel.static_shared_bytes <= config().shared_memory_bytes &&
-          launch.dynamicSmemBytes <= dynamic_limit(function, kernel),
-        cudaErrorInvalidValue);
-  check(launch.numAttrs == 0, cudaErrorNotSupported);
 }
 
 void run(Function const& function, LaunchShape const& shape, void const* argument) {
@@ -386,10 +365,17 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
     ++counters().launches;
     check(launch.stream);
     check(is_default(launch.stream) || launch.stream->device == current_device, cudaErrorInvalidResourceHandle);
-    check(is_valid(launch.gridDim, launch.blockDim), cudaErrorInvalidConfiguration);
+    unsigned const threads = launch.blockDim.x * launch.blockDim.y * launch.blockDim.z;
+    check(is_within(launch.gridDim, 2147483647, 65535, 65535) && is_within(launch.blockDim, 1024, 1024, 64) &&
+            threads <= most_threads_of_block,
+          cudaErrorInvalidConfiguration);
     Function const& function = function_at(address);
     Kernel const& kernel = kernel_of(function);
-    check_launch(launch, function, kernel);
+    check(kernel.most_threads == 0 || threads <= kernel.most_threads, cudaErrorLaunchOutOfResources);
+    check(kernel.static_shared_bytes <= config().shared_memory_bytes &&
+            launch.dynamicSmemBytes <= dynamic_limit(function, kernel),
+          cudaErrorInvalidValue);
+    check(launch.numAttrs == 0, cudaErrorNotSupported);
     LaunchShape const shape{{launch.gridDim.x, launch.gridDim.y, launch.gridDim.z},
                             {launch.blockDim.x, launch.blockDim.y, launch.blockDim.z},
                             launch.dynamicSmemBytes};
@@ -410,10 +396,6 @@ cudaLaunchConfig_t launch_configuration(dim3 grid, dim3 block, std::size_t dynam
   return configuration;
 }
 
-/// Between __cudaPushCallConfiguration and __cudaPopCallConfiguration: `kernel<<<...>>>` calls the one, then the function
-/// of the kernel's name, which calls the other.
-thread_local std::vector<cudaLaunchConfig_t> pushed_configurations;
-
 }  // namespace
 
 void mark_written_by_host(void* memory, std::size_t bytes) {
@@ -427,7 +409,6 @@ using namespace ptx;
 
 extern "C" {
 
-// ---------------------------------------------------------------------------------------------------------------------
 // What nvcc's code calls. The toolkit declares it for that code alone.
 
 void** __cudaRegisterFatBinary(void* wrapper) {
@@ -499,8 +480,7 @@ cudaError_t cudaLaunchKernelExC(cudaLaunchConfig_t const* configuration, void co
   return launch(__func__, *configuration, address, arguments);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Errors
+// -------------------------------------------------------------------------------------------------------------- errors
 
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 
@@ -533,12 +513,11 @@ char const* cudaGetErrorName(cudaError_t error) {
 // The real runtime has a sentence for each error. The name says the same, and what is known of this thread's latest
 // failure says more.
 char const* cudaGetErrorString(cudaError_t error) {
-  bool const is_explained = error != cudaSuccess && error == explanation.error;
-  return is_explained ? explanation.text : error == cudaSuccess ? "no error" : cudaGetErrorName(error);
+  bool const is_explained = error != cudaSuccess && error == explanation.first;
+  return is_explained ? explanation.second : error == cudaSuccess ? "no error" : cudaGetErrorName(error);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Devices
+// ------------------------------------------------------------------------------------------------------------- devices
 
 // There is no device for a program whose PTX the interpreter does not know; cudaGetErrorString says why. Tests are then
 // skipped with that line, or fail: see tests/main.cpp.
@@ -593,8 +572,7 @@ cudaError_t cudaFuncSetAttribute(void const* address, cudaFuncAttribute attribut
   });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Memory
+// -------------------------------------------------------------------------------------------------------------- memory
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   return call(__func__, [&] {
@@ -648,8 +626,7 @@ cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStr
   return call(__func__, [&] { enqueue_memset(stream, pointer, value, bytes); });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Streams
+// ------------------------------------------------------------------------------------------------------------- streams
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return call(__func__, [&] {
@@ -680,10 +657,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return call(__func__, [&] {
     check(!is_default(stream), cudaErrorStreamCaptureUnsupported);
+    check(mode == cudaStreamCaptureModeGlobal, cudaErrorNotSupported);
     check(stream);
     check(!is_capturing(stream), cudaErrorIllegalState);
     stream->capture = cudaStreamCaptureStatusActive;
-    stream->capture_mode = mode;
     stream->capturing_thread = std::this_thread::get_id();
   });
 }
@@ -693,9 +670,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     *graph = nullptr;
     check(stream);
     check(!is_default(stream) && is_capturing(stream), cudaErrorIllegalState);
-    check(
-      stream->capture_mode == cudaStreamCaptureModeRelaxed || stream->capturing_thread == std::this_thread::get_id(),
-      cudaErrorStreamCaptureWrongThread);
+    check(stream->capturing_thread == std::this_thread::get_id(), cudaErrorStreamCaptureWrongThread);
     auto const status = std::exchange(stream->capture, cudaStreamCaptureStatusNone);
     std::vector<CUgraphNode_st> captured = std::exchange(stream->captured, {});
     check(status == cudaStreamCaptureStatusActive, cudaErrorStreamCaptureInvalidated);
@@ -703,15 +678,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Graphs
+// -------------------------------------------------------------------------------------------------------------- graphs
 
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
   return call(__func__, [&] {
-    if (nodes == nullptr) {
-      *count = graph->nodes.size();
-    }
-    *count = std::min(*count, graph->nodes.size());
+    *count = nodes == nullptr ? graph->nodes.size() : std::min(*count, graph->nodes.size());
     for (std::size_t n = 0; nodes != nullptr && n < *count; ++n) {
       nodes[n] = &graph->nodes[n];
     }

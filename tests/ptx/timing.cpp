@@ -97,41 +97,38 @@ void schedule(WarpClocks& clocks, Instruction const& instruction) {
   }
 }
 
+bool is_any_of(std::string_view operation, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), operation) != names.end();
+}
+
 int latency_of_plain(Instruction const& instruction, std::string_view operation) {
-  std::string_view const opcode = instruction.opcode;
-  auto const has = [&](char const* part) { return opcode.find(part) != opcode.npos; };
-  bool const is_double = instruction.type.is_float() && instruction.type.bytes == 8;
-  if (operation == "div" || operation == "sqrt") {
-    constexpr int of_integers[] = {4, 4, 4, 4, 40, 4, 4, 4, 150};  // by bytes
-    return is_double                                            ? 110
-           : operation == "div" && !instruction.type.is_float() ? of_integers[instruction.type.bytes]
-                                                                : 4;
+  auto const has = [&](char const* part) { return instruction.opcode.find(part) != std::string_view::npos; };
+  bool const is_float = instruction.type.is_float(), is_wide = instruction.type.bytes == 8;
+  if (operation == "div" && !is_float) {
+    return is_wide ? 150 : instruction.type.bytes == 4 ? 40 : 4;
   }
-  if (operation == "rsqrt" || operation == "rcp") {
-    return is_double && !has("approx") ? 90 : 22;
+  if (is_any_of(operation, {"rsqrt", "rcp"})) {
+    return is_wide && !has("approx") ? 90 : 22;
   }
   if (operation == "cvt") {
     return has("f64") || has("f16") || has("rzi") ? 14 : 4;
   }
-  if (is_double) {
-    constexpr std::string_view slow[] = {"add", "sub", "mul", "fma", "setp", "min", "max"};
-    return std::find(std::begin(slow), std::end(slow), operation) != std::end(slow) ? 8 : 4;
+  if (is_float && is_wide && is_any_of(operation, {"div", "sqrt"})) {
+    return 110;
   }
-  return operation == "mul" && instruction.type.bytes == 8 ? 12 : 4;
+  if (is_float && is_wide && is_any_of(operation, {"add", "sub", "mul", "fma", "setp", "min", "max"})) {
+    return 8;
+  }
+  return operation == "mul" && !is_float && is_wide ? 12 : 4;
 }
 
 int latency_of_load(Instruction const& instruction) {
-  switch (instruction.space) {
-    case Space::shared:
-      return 28;
-    case Space::parameter:
-      return 8;
-    default:
-      return instruction.bypasses_cache            ? 260
-             : instruction.is_read_only            ? 400
-             : instruction.space == Space::generic ? 32
-                                                   : 36;
-  }
+  return instruction.space == Space::shared      ? 28
+         : instruction.space == Space::parameter ? 8
+         : instruction.bypasses_cache            ? 260
+         : instruction.is_read_only              ? 400
+         : instruction.space == Space::generic   ? 32
+                                                 : 36;
 }
 
 }  // namespace
@@ -158,35 +155,21 @@ void time_instruction(Warp& warp, Instruction const& instruction) {
   WarpTiming& timing = clocks.timing;
   if (instruction.is_marked && !timing.has_mark) {
     timing.has_mark = true;
-    timing.mark = {timing.total.instructions, clocks.now, clocks.block_end, clocks.dataflow_most, clocks.chain_most};
+    timing.mark = {timing.total.instructions, clocks.block_end, clocks.dataflow_most};
   }
-  schedule(clocks, instruction);
-  WarpClocks::Ready begin{clocks.now + 1, 0, clocks.dataflow_floor, clocks.chain_floor};
-  for_each_operand(clocks, instruction, [&](WarpClocks::Ready const& ready) {
-    raise(begin.in_order, ready.in_order);
-    raise(begin.dataflow, ready.dataflow);
-    raise(begin.double_chain, ready.double_chain);
-  });
   ++timing.total.instructions;
-  clocks.now = begin.in_order;
-  std::int64_t const in_order = begin.in_order + instruction.latency, dataflow = begin.dataflow + instruction.latency;
-  std::int64_t const chain = begin.double_chain + (instruction.is_double_operation ? 1 : 0);
-  for_each_result(clocks, instruction, [&](WarpClocks::Ready& ready) {
-    ready = {in_order, ready.scheduled, dataflow, chain};
-  });
-  raise(clocks.last_done, instruction.kind != Kind::store ? in_order : 0);
+  schedule(clocks, instruction);
+  std::int64_t dataflow = clocks.dataflow_floor;
+  for_each_operand(clocks, instruction, [&](WarpClocks::Ready const& ready) { raise(dataflow, ready.dataflow); });
+  dataflow += instruction.latency;
+  for_each_result(clocks, instruction, [&](WarpClocks::Ready& ready) { ready.dataflow = dataflow; });
   raise(clocks.dataflow_most, dataflow);
-  raise(clocks.chain_most, chain);
   if (instruction.kind == Kind::fence) {
-    clocks.now = in_order;
     clocks.dataflow_floor = clocks.dataflow_most;
   }
 }
 
-void time_warp_barrier(Warp& warp) {
-  raise(warp.clocks->dataflow_floor, warp.clocks->dataflow_most);
-  raise(warp.clocks->chain_floor, warp.clocks->chain_most);
-}
+void time_warp_barrier(Warp& warp) { raise(warp.clocks->dataflow_floor, warp.clocks->dataflow_most); }
 
 void time_block_barrier(Block& block) {
   constexpr std::int64_t barrier_cycles = 20;
@@ -195,21 +178,15 @@ void time_block_barrier(Block& block) {
     bool const waits = std::any_of(warp.fragments.begin(), warp.fragments.end(), [](Fragment const& fragment) {
       return fragment.state == FragmentState::at_block_barrier;
     });
-    if (waits) {
-      raise(last.in_order, warp.clocks->now);
-      raise(last.scheduled, warp.clocks->block_end);
-      raise(last.dataflow, warp.clocks->dataflow_most);
-      raise(last.double_chain, warp.clocks->chain_most);
-    }
+    raise(last.scheduled, waits ? warp.clocks->block_end : 0);
+    raise(last.dataflow, waits ? warp.clocks->dataflow_most : 0);
   }
   for (Warp& warp : block.warps) {
     WarpClocks& clocks = *warp.clocks;
     raise(clocks.block_end, last.scheduled + barrier_cycles);
     end_basic_block(clocks);
-    raise(clocks.now, last.in_order + barrier_cycles);
     raise(clocks.dataflow_floor, last.dataflow + barrier_cycles);
     raise(clocks.dataflow_most, clocks.dataflow_floor);
-    raise(clocks.chain_floor, last.double_chain);
   }
 }
 
@@ -218,36 +195,22 @@ void keep_timing(Block& block) {
   for (Warp const& warp : block.warps) {
     WarpClocks const& clocks = *warp.clocks;
     WarpTiming timing = clocks.timing;
-    timing.total.in_order = std::max(clocks.now, clocks.last_done);
     timing.total.scheduled = std::max(clocks.block_end, clocks.scheduled_done);
     timing.total.dataflow = clocks.dataflow_most;
-    timing.total.double_chain = clocks.chain_most;
     kept()[block.id].push_back(timing);
   }
 }
 
 void set_latency(Instruction& instruction) {
   std::string_view const operation = instruction.opcode.substr(0, instruction.opcode.find('.'));
-  constexpr std::string_view of_double[] = {"add", "sub", "mul", "fma", "div", "sqrt"};
-  instruction.is_double_operation =
-    instruction.type.is_float() && instruction.type.bytes == 8 &&
-    std::find(std::begin(of_double), std::end(of_double), operation) != std::end(of_double);
-  switch (instruction.kind) {
-    case Kind::warp_exchange:
-      instruction.latency = 24;
-      break;
-    case Kind::load:
-      instruction.latency = latency_of_load(instruction);
-      break;
-    case Kind::atomic:
-      instruction.latency = instruction.space == Space::shared ? 50 : 400;
-      break;
-    case Kind::fence:
-      instruction.latency = 400;
-      break;
-    default:
-      instruction.latency = latency_of_plain(instruction, operation);
-  }
+  bool const is_double = instruction.type.is_float() && instruction.type.bytes == 8;
+  instruction.is_double_operation = is_double && is_any_of(operation, {"add", "sub", "mul", "fma", "div", "sqrt"});
+  Kind const kind = instruction.kind;
+  instruction.latency = kind == Kind::warp_exchange ? 24
+                        : kind == Kind::load        ? latency_of_load(instruction)
+                        : kind == Kind::atomic      ? (instruction.space == Space::shared ? 50 : 400)
+                        : kind == Kind::fence       ? 400
+                                                    : latency_of_plain(instruction, operation);
 }
 
 }  // namespace ptx

@@ -16,13 +16,11 @@
 
 namespace ptx {
 
-/// Three estimates of the same work, in cycles; and two counts.
+/// Two estimates of the same work, in cycles, and a count.
 struct Estimate {
   std::uint64_t instructions = 0;
-  std::int64_t in_order = 0;      ///< Instructions in the order of the PTX, each once its operands are there
-  std::int64_t scheduled = 0;     ///< In any order within a basic block, as ptxas may put them
-  std::int64_t dataflow = 0;      ///< As many at a time as their operands allow: no schedule is faster
-  std::int64_t double_chain = 0;  ///< Operations on doubles that wait for each other, not cycles
+  std::int64_t scheduled = 0;  ///< In any order within a basic block, as ptxas may put them
+  std::int64_t dataflow = 0;   ///< As many at a time as their operands allow: no schedule is faster
 };
 
 struct WarpTiming {
@@ -40,14 +38,12 @@ void mark_instructions(Kernel& kernel, std::function<bool(SourcePlace const&)> c
 /// When registers and predicates are there, and the warp's clocks.
 struct WarpClocks {
   struct Ready {
-    std::int64_t in_order = 0, scheduled = 0, dataflow = 0, double_chain = 0;
+    std::int64_t scheduled = 0, dataflow = 0;
   };
   std::vector<Ready> registers, predicates;
-  std::int64_t now = 0, last_done = 0;                 ///< In order
   std::int64_t dataflow_floor = 0, dataflow_most = 0;  ///< Nothing begins before the floor.
-  std::int64_t chain_floor = 0, chain_most = 0;
-  std::vector<bool> used_slots;                 ///< Cycles since block_begin in which something is issued
-  std::int64_t block_begin = 0, block_end = 0;  ///< Of the basic block, scheduled
+  std::vector<bool> used_slots;                        ///< Cycles since block_begin in which something is issued
+  std::int64_t block_begin = 0, block_end = 0;         ///< Of the basic block, scheduled
   std::int64_t last_store = 0, last_load = 0, scheduled_done = 0;
   WarpTiming timing;
 };
