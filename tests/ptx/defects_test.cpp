@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <map>
@@ -141,14 +140,6 @@ struct Site {
   ptx::Kind kind;
   std::string statement;
   std::vector<ptx::SourcePlace> places;  ///< In the sources, then where that was inlined
-
-  std::string place() const {
-    std::string text;
-    for (ptx::SourcePlace const& place : places) {
-      text += (text.empty() ? "" : " < ") + place.file + ":" + std::to_string(place.line);
-    }
-    return text;
-  }
 };
 
 /// The scenarios, and the kernels that they run.
@@ -246,19 +237,8 @@ private:
   std::map<std::string, std::vector<Scenario const*>> users_;
 };
 
-/// "moments_triangle, degree 16" of the name as the linker sees it.
-std::string short_name(std::string const& kernel) {
-  std::smatch parts;
-  std::regex const pattern(R"(\d+((moments|gradient)_[a-z]+)I(Li(\d+)E|f|d)E)");
-  if (!std::regex_search(kernel, parts, pattern)) {
-    return kernel;
-  }
-  return parts[1].str() + (parts[3] == "f" ? "<float>" : parts[3] == "d" ? "<double>" : "<" + parts[4].str() + ">");
-}
-
 void print(std::string const& what, std::string const& kernel, std::string const& found) {
-  std::cout << "| " << std::left << std::setw(58) << what << " | " << std::setw(25) << short_name(kernel) << " | "
-            << found << " |\n";
+  std::cout << "| " << what << " | " << kernel << " | " << found << " |\n";
 }
 
 // -------------------------------------------------------------------------------------------------- barriers and fences
@@ -275,8 +255,8 @@ TEST_CASE("a barrier or fence of the kernels that is left out is found") {
                                         ? std::regex_replace(site.statement, reduction, "mov.pred $1, $2;")
                                         : "";
       Outcome const outcome = kernels.run_changed(site.kernel, {{line, replacement}});
-      print(site.statement + " " + site.place(), site.kernel, outcome.text());
-      CAPTURE(site.kernel, site.statement, site.place());
+      print(site.statement + " " + describe(site.places), site.kernel, outcome.text());
+      CAPTURE(site.kernel, site.statement, describe(site.places));
       CHECK_FALSE(outcome.is_clean());
       ++counts[site.kind];
     }
@@ -303,16 +283,16 @@ std::vector<Defect> const& defects() {
   static std::string const triangle = "moments_triangleILi16", histogram = "moments_histogramIf";
   static std::string const gradient = "gradient_triangleILi16";
   static std::string const lane = "{ .reg .u32 %lane; .reg .pred %some; mov.u32 %lane, %laneid; ";
+  static std::string const atomic = R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
+                           without_atomic =
+                             "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }";
   static std::vector<Defect> const all{
-    {"arrivals counted without atomics", triangle, "forward.cuh", "atomicAdd(counter, 1ull)",
-     R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
-     "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
+    {"arrivals counted without atomics", triangle, "forward.cuh", "atomicAdd(counter, 1ull)", atomic, without_atomic,
+     Check::race},
     {"out-of-domain pixels counted without atomics", triangle, "forward.cuh", "atomicAdd(&image_counts.x_outside",
-     R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
-     "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
-    {"bins of a block added without atomics", histogram, "histogram.cuh", "atomicAdd(bins + bin, sum)",
-     R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
-     "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
+     atomic, without_atomic, Check::race},
+    {"bins of a block added without atomics", histogram, "histogram.cuh", "atomicAdd(bins + bin, sum)", atomic,
+     without_atomic, Check::race},
     {"two blocks share a partial sum", triangle, "tile_partition.hpp", "return block + image", R"(add\.s64\s+(.*))",
      "min.s64 $1", Check::race},
     {"no fence before an arrival is counted", triangle, "forward.cuh", "__threadfence();", R"(membar.*)", "",

@@ -14,15 +14,9 @@ Launch launch_in_progress;
 
 std::string where(Warp const& warp) {
   Instruction const& instruction = warp.kernel->code[warp.position];
-  std::string text = " [" + warp.kernel->name + ", PTX line " + std::to_string(instruction.line) + " ";
-  text.append(instruction.opcode).append(", block ").append(std::to_string(warp.block->id));
-  text += " warp " + std::to_string(warp.index);
-  char const* separator = " ";
-  for (SourcePlace const& place : warp.kernel->places_of(instruction)) {
-    text += separator + place.file + ":" + std::to_string(place.line);
-    separator = " < ";
-  }
-  return text + "]";
+  return " [" + warp.kernel->name + ", PTX line " + std::to_string(instruction.line) + " " +
+         std::string(instruction.opcode) + ", block " + std::to_string(warp.block->id) + " warp " +
+         std::to_string(warp.index) + " " + describe(warp.kernel->places_of(instruction)) + "]";
 }
 
 namespace {

@@ -356,11 +356,11 @@ Integer to_integer(Float integral) {
 
 /// Integers fill a wider register with their sign.
 template <class T>
-using Widened = std::conditional_t<std::is_floating_point_v<T>, T,
-                                   std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+using Widened =
+  std::conditional_t<std::is_floating_point_v<T>, T, std::conditional_t<std::is_signed_v<T>, std::int64_t, u64>>;
 
-constexpr auto convertible = TypeList<std::uint8_t, std::int8_t>{} + numbers;
 constexpr auto convertible_integers = TypeList<std::uint8_t, std::int8_t>{} + Integers{};
+constexpr auto convertible = convertible_integers + Floats{};
 
 /// cvt.rzi: of a float to an integer, or to a float of the same type with an integral value
 template <class Round>
@@ -386,29 +386,21 @@ Handler rounding_conversion(Decoder& decoder, Type result, Type source) {
 }
 
 /// Between integers, of integers to floats, and between floats of different sizes
-Handler plain_conversion(Type result, Type source) {
+Handler plain_conversion(Type result, Type source, bool saturates) {
   return handler_for(result, convertible, [=](auto of_result) {
     using Result = decltype(of_result);
-    return handler_for(source, convertible, [](auto of_source) -> Handler {
+    return handler_for(source, convertible, [=](auto of_source) -> Handler {
       using Source = decltype(of_source);
       if constexpr (std::is_floating_point_v<Source> && !std::is_floating_point_v<Result>) {
         return nullptr;
+      } else if constexpr (std::is_floating_point_v<Result>) {
+        return saturates ? nullptr : lanewise<Result, Source>([](Source a) { return static_cast<Result>(a); });
       } else {
-        return lanewise<Widened<Result>, Source>([](Source a) { return static_cast<Result>(a); });
-      }
-    });
-  });
-}
-
-Handler saturating_conversion(Type result, Type source) {
-  return handler_for(result, convertible_integers, [=](auto of_result) {
-    using Result = decltype(of_result);
-    return handler_for(source, convertible_integers, [](auto of_source) {
-      using Source = decltype(of_source);
-      return lanewise<Widened<Result>, Source>([](Source a) {
         using Limits = std::numeric_limits<Result>;
-        return static_cast<Result>(std::clamp<int128>(a, Limits::min(), Limits::max()));
-      });
+        return saturates ? lanewise<Widened<Result>, Source>(
+                             [](Source a) { return std::clamp<int128>(a, Limits::min(), Limits::max()); })
+                         : lanewise<Widened<Result>, Source>([](Source a) { return static_cast<Result>(a); });
+      }
     });
   });
 }
@@ -442,27 +434,21 @@ bool is_narrow_float(Type type) {
 void decode_convert(Decoder& decoder) {
   Type const source = decoder.instruction.type;
   std::string_view const result_name = decoder.take_before_last(1);
-  std::optional<Type> const found = find_type(result_name);
-  require(found.has_value(), "unknown type ", result_name);
-  Type const result = *found;
+  require(find_type(result_name).has_value(), "unknown type ", result_name);
+  Type const result = *find_type(result_name);
+  bool const is_of_float = source.is_float() && source.bytes == 4, is_to_float = result.is_float() && result.bytes == 4;
   Handler handler = nullptr;
-  if (is_narrow_float(result)) {
+  if (is_narrow_float(result) && is_of_float) {
     decoder.take_required("rn");
-    require(source.is_float() && source.bytes == 4, "unknown type of an opcode");
     handler =
       result.kind == Type::bfloat ? narrowing_conversion(result, to_bfloat) : narrowing_conversion(result, to_half);
-  } else if (is_narrow_float(source)) {
-    bool const is_known = result.is_float() && result.bytes == 4 && source.count == 1;
-    Handler const widening_handler =
-      source.kind == Type::bfloat ? lanewise<float, u16>(from_bfloat) : lanewise<float, u16>(from_half);
-    handler = is_known ? widening_handler : nullptr;
+  } else if (is_narrow_float(source) && is_to_float && source.count == 1) {
+    handler = source.kind == Type::bfloat ? lanewise<float, u16>(from_bfloat) : lanewise<float, u16>(from_half);
   } else if (source.is_float() && (!result.is_float() || result.bytes == source.bytes)) {
     handler = rounding_conversion(decoder, result, source);
-  } else if (!source.is_float() && !result.is_float() && decoder.take("sat")) {
-    handler = saturating_conversion(result, source);
   } else {
     decoder.take("rn");
-    handler = plain_conversion(result, source);
+    handler = plain_conversion(result, source, decoder.take("sat"));
   }
   decoder.set_operands(result.count == 2 ? 3 : 2, handler);
 }
@@ -493,19 +479,15 @@ void decode_move(Decoder& decoder) {
     return;
   }
   instruction.passes_undefined = true;
-  auto const destinations = decoder.vector(0), sources = decoder.vector(1);
-  for (std::string_view const name : destinations) {
+  for (std::string_view const name : decoder.vector(0)) {
     decoder.add_destination(name);
   }
-  for (std::string_view const name : sources) {
+  for (std::string_view const name : decoder.vector(1)) {
     decoder.add_source(name);
   }
-  if (destinations.size() == 1 && sources.size() == 1) {
-    instruction.run =
-      handler_for_bits(instruction.type, [](auto /*value*/) { return lanewise<u64, u64>([](u64 a) { return a; }); });
-  } else if (instruction.type.bytes > 0) {
-    instruction.run = repack;
-  }
+  bool const is_copy = instruction.destinations.count == 1 && instruction.sources.count == 1;
+  require(instruction.type.bytes > 0, "unknown type of an opcode");
+  instruction.run = is_copy ? lanewise<u64, u64>([](u64 a) { return a; }) : repack;
 }
 
 }  // namespace

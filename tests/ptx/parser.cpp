@@ -426,6 +426,14 @@ std::vector<SourcePlace> Kernel::places_of(Instruction const& instruction) const
   return chain;
 }
 
+std::string describe(std::vector<SourcePlace> const& places) {
+  std::string text;
+  for (SourcePlace const& place : places) {
+    text += (text.empty() ? "" : " < ") + place.file + ":" + std::to_string(place.line);
+  }
+  return text;
+}
+
 void Program::add(std::string const& text) {
   ModuleParser parser(text);
   parser.parse();

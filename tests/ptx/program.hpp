@@ -112,6 +112,9 @@ struct SourcePlace {
   Index caller = none;  ///< Index of another place
 };
 
+/// "reduce.cuh:12 < loss.cu:40", of a place and its callers
+std::string describe(std::vector<SourcePlace> const& places);
+
 /// Value of a register such as %tid.x in a thread of a block
 using SpecialRegister = unsigned (*)(Block const&, unsigned thread);
 

@@ -178,32 +178,17 @@ struct Argument {
   float summand;
 };
 
-/// Calls launch(grid, block, arguments, dynamic bytes, stream) with what was pushed.
-template <class Launch>
-void launch_popped(Argument argument, Launch const& launch) {
+/// What nvcc 13 makes of `add`, and calls as add<<<...>>>(argument); nvcc 12 calls cudaLaunchKernel with the address.
+void add(Argument argument) {
   void* arguments[] = {&argument};
   dim3 grid, block;
   std::size_t dynamic_bytes;
   cudaStream_t stream;
+  CUkern_st* kernel = nullptr;
+  static_cast<void>(__cudaGetKernel(&kernel, reinterpret_cast<void const*>(add)));
   if (__cudaPopCallConfiguration(&grid, &block, &dynamic_bytes, &stream) == cudaSuccess) {
-    static_cast<void>(launch(grid, block, arguments, dynamic_bytes, stream));
+    static_cast<void>(__cudaLaunchKernel(kernel, grid, block, arguments, dynamic_bytes, stream));
   }
-}
-
-/// What nvcc 13 makes of `add`, and calls as add<<<...>>>(argument).
-void add(Argument argument) {
-  launch_popped(argument, [](auto... launch) {
-    static CUkern_st* kernel = nullptr;
-    static_cast<void>(__cudaGetKernel(&kernel, reinterpret_cast<void const*>(add)));
-    return __cudaLaunchKernel(kernel, launch...);
-  });
-}
-
-/// What nvcc 12 makes of it.
-void add_of_nvcc_12(Argument argument) {
-  launch_popped(argument, [](auto... launch) {
-    return cudaLaunchKernel(reinterpret_cast<void const*>(add_of_nvcc_12), launch...);
-  });
 }
 
 void shared(Argument) {}
@@ -219,22 +204,19 @@ bool const is_registered = [] {
   static Registered const program(
     FatBinary().add(2, 80, "code").add_text(90, head + add_text("add", "%f1") + shared_text));
   program.add(address(add), "add");
-  program.add(address(add_of_nvcc_12), "add");
   program.add(address(shared), "shared");
   program.add(address(missing), "missing");
   return true;
 }();
 
-class Stream {
-public:
-  explicit Stream(unsigned flags = cudaStreamNonBlocking) { cudaStreamCreateWithFlags(&stream_, flags); }
-  ~Stream() { cudaStreamDestroy(stream_); }
+struct Stream {
+  explicit Stream(unsigned flags = cudaStreamNonBlocking) { cudaStreamCreateWithFlags(&stream, flags); }
+  ~Stream() { cudaStreamDestroy(stream); }
   Stream(Stream const&) = delete;
   Stream& operator=(Stream const&) = delete;
-  operator cudaStream_t() const { return stream_; }
+  operator cudaStream_t() const { return stream; }
 
-private:
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream = nullptr;
 };
 
 struct RestoreConfig {
@@ -265,51 +247,41 @@ cudaError_t launch(cudaLaunchConfig_t const& config, void (*kernel)(Argument), f
 }
 
 /// `size` numbers on the device: zeros, or if they are not set, NaN that nobody wrote.
-class DeviceArray {
-public:
-  explicit DeviceArray(std::size_t size, bool is_set = true) : size_(size) {
-    cudaMalloc(&pointer_, size * sizeof(float));
-    if (is_set) {
-      cudaMemset(pointer_, 0, size_ * sizeof(float));
-    }
+struct DeviceArray {
+  explicit DeviceArray(std::size_t length, bool is_set = true) : size(length) {
+    cudaMalloc(reinterpret_cast<void**>(&data), size * sizeof(float));
+    CHECK((!is_set || cudaMemset(data, 0, size * sizeof(float)) == cudaSuccess));
   }
-  ~DeviceArray() { cudaFree(pointer_); }
+  ~DeviceArray() { cudaFree(data); }
   DeviceArray(DeviceArray const&) = delete;
   DeviceArray& operator=(DeviceArray const&) = delete;
 
-  float* data() { return static_cast<float*>(pointer_); }
   std::vector<float> to_host() const {
-    std::vector<float> values(size_);
-    cudaMemcpy(values.data(), pointer_, size_ * sizeof(float), cudaMemcpyDeviceToHost);
+    std::vector<float> values(size);
+    cudaMemcpy(values.data(), data, size * sizeof(float), cudaMemcpyDeviceToHost);
     return values;
   }
 
-private:
-  void* pointer_ = nullptr;
-  std::size_t size_;
+  float* data = nullptr;
+  std::size_t size;
 };
 
-TEST_CASE("kernels are launched by the code of nvcc 12 and of nvcc 13") {
+TEST_CASE("kernels are launched by nvcc's code and by calls of the runtime") {
   RestoreConfig const restore;
   DeviceArray array(2);
   Stream const stream;
   CHECK(__cudaPushCallConfiguration(1, 2, 0, stream) == 0);
-  add({array.data(), 1});
-  CHECK(array.to_host() == std::vector<float>{1, 1});
-  CHECK(__cudaPushCallConfiguration(1, 1, 0, nullptr) == 0);
-  add_of_nvcc_12({array.data(), 2});
-  CHECK(launch(shape(1, 2), add, array.data(), 4) == cudaSuccess);
-  CHECK(array.to_host() == std::vector<float>{7, 5});
+  add({array.data, 1});
+  CHECK(launch(shape(1, 1), add, array.data, 4) == cudaSuccess);
+  CHECK(array.to_host() == std::vector<float>{5, 1});
   CHECK(cudaGetLastError() == cudaSuccess);
-
-  add({array.data(), 1});  // nothing was pushed
+  add({array.data, 1});  // nothing was pushed
   CHECK(cudaGetLastError() == cudaErrorMissingConfiguration);
-  CHECK(array.to_host() == std::vector<float>{7, 5});
-
+  CHECK(array.to_host() == std::vector<float>{5, 1});
   CUkern_st* kernel = nullptr;
   CHECK(__cudaGetKernel(&kernel, address(unregistered)) == cudaErrorInvalidDeviceFunction);
-  CHECK(launch(shape(1, 1), unregistered, array.data()) == cudaErrorInvalidDeviceFunction);
-  CHECK(launch(shape(1, 1), missing, array.data()) == cudaErrorInvalidDeviceFunction);
+  CHECK(launch(shape(1, 1), unregistered, array.data) == cudaErrorInvalidDeviceFunction);
+  CHECK(launch(shape(1, 1), missing, array.data) == cudaErrorInvalidDeviceFunction);
 }
 
 TEST_CASE("the PTX that runs is that of the newest architecture, or of Config::architecture") {
@@ -320,19 +292,19 @@ TEST_CASE("the PTX that runs is that of the newest architecture, or of Config::a
                               .add_text(80, head + add_text("of_several", "0f42A00000"))     // 80
                               .add_text(120, head + add_text("of_several", "0f42F00000")));  // 120
     binary.add(address(of_several), "of_several");
-    CHECK(launch(shape(1, 1), of_several, array.data()) == cudaSuccess);
+    CHECK(launch(shape(1, 1), of_several, array.data) == cudaSuccess);
     CHECK(array.to_host()[0] == 120);
     config().architecture = 80;
-    CHECK(launch(shape(1, 1), of_several, array.data()) == cudaSuccess);
+    CHECK(launch(shape(1, 1), of_several, array.data) == cudaSuccess);
     CHECK(array.to_host()[0] == 200);
     int major = 0;
     CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess);
     CHECK(major == 8);
     config().architecture = 75;
-    CHECK(launch(shape(1, 1), of_several, array.data()) == cudaErrorInvalidPtx);
+    CHECK(launch(shape(1, 1), of_several, array.data) == cudaErrorInvalidPtx);
     CHECK_THAT(cudaGetErrorString(cudaErrorInvalidPtx), contains("no PTX for sm_75, only for sm_80, sm_120"));
   }
-  CHECK(launch(shape(1, 1), of_several, array.data()) == cudaErrorInvalidDeviceFunction);
+  CHECK(launch(shape(1, 1), of_several, array.data) == cudaErrorInvalidDeviceFunction);
 }
 
 TEST_CASE("PTX that the interpreter does not know is an absent device") {
@@ -388,7 +360,7 @@ TEST_CASE("launches that a device refuses") {
                         {shape(1, 1, 0, destroyed), cudaErrorInvalidResourceHandle}};
   for (Case const& one : cases) {
     counters() = {};
-    CHECK(launch(one.config, one.kernel, array.data()) == one.error);
+    CHECK(launch(one.config, one.kernel, array.data) == one.error);
     CHECK(counters().kernels_run == (one.error == cudaSuccess ? 1 : 0));
     CHECK(cudaGetLastError() == one.error);
   }
@@ -401,7 +373,7 @@ TEST_CASE("shared memory beyond 48 KiB takes an attribute, and there is an end t
     return cudaFuncSetAttribute(address(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   };
   auto const runs_with = [&](std::size_t bytes, void (*kernel)(Argument)) {
-    cudaError_t const error = launch(shape(1, 1, bytes), kernel, array.data());
+    cudaError_t const error = launch(shape(1, 1, bytes), kernel, array.data);
     CHECK((error == cudaSuccess || error == cudaErrorInvalidValue));
     return error == cudaSuccess;
   };
@@ -443,45 +415,42 @@ TEST_CASE("device memory is NaN at first and moves") {
     CHECK(std::isnan(value));
   }
   float const values[] = {1, 2, 3, 4, 5};
-  float host[2] = {}, copied[2] = {};
+  float host[2] = {};
   Stream const stream;
-  CHECK(cudaMemcpyAsync(array.data(), values, sizeof values, cudaMemcpyHostToDevice, stream) == cudaSuccess);
-  CHECK(cudaMemsetAsync(array.data() + 1, 0, sizeof(float), stream) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(array.data, values, sizeof values, cudaMemcpyHostToDevice, stream) == cudaSuccess);
+  CHECK(cudaMemsetAsync(array.data + 1, 0, sizeof(float), stream) == cudaSuccess);
   CHECK(array.to_host() == std::vector<float>{1, 0, 3, 4, 5});
-  CHECK(cudaMemcpy(other.data(), array.data() + 3, sizeof host, cudaMemcpyDeviceToDevice) == cudaSuccess);
+  CHECK(cudaMemcpy(other.data, array.data + 3, sizeof host, cudaMemcpyDeviceToDevice) == cudaSuccess);
   CHECK(other.to_host() == std::vector<float>{4, 5});
-  CHECK(cudaMemcpy(other.data(), array.data(), sizeof host, cudaMemcpyDefault) == cudaSuccess);
-  CHECK(cudaMemcpy(host, other.data(), sizeof host, cudaMemcpyDefault) == cudaSuccess);
-  CHECK(cudaMemcpy(copied, host, sizeof host, cudaMemcpyHostToHost) == cudaSuccess);
-  CHECK(copied[0] == 1);
-
-  void* nothing = &array;
-  CHECK(cudaMallocAsync(&nothing, 0, stream) == cudaSuccess);
-  CHECK(nothing == nullptr);
-  CHECK(cudaFreeAsync(nothing, stream) == cudaSuccess);
-  CHECK(cudaMalloc(&nothing, std::numeric_limits<std::size_t>::max()) == cudaErrorMemoryAllocation);
-  CHECK(cudaMalloc(nullptr, 1) == cudaErrorInvalidValue);
+  CHECK(cudaMemcpy(other.data, array.data + 2, sizeof host, cudaMemcpyDefault) == cudaSuccess);
+  CHECK(cudaMemcpy(host, other.data, sizeof host, cudaMemcpyDefault) == cudaSuccess);
+  CHECK(cudaMemcpy(host + 1, host, sizeof(float), cudaMemcpyHostToHost) == cudaSuccess);
+  CHECK(host[1] == 3);
   CHECK(report_count() == 0);
 }
 
 TEST_CASE("device memory is aligned, and what is around it is nobody's") {
-  for (std::size_t const bytes : {std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{1000}}) {
-    void* memory = nullptr;
+  RestoreConfig const restore;
+  void* memory = nullptr;
+  for (std::size_t const bytes : {1, 255, 256, 1000}) {
     REQUIRE(cudaMalloc(&memory, bytes) == cudaSuccess);
     CHECK(reinterpret_cast<std::uintptr_t>(memory) % 256 == 0);
     CHECK(is_device_memory(memory, bytes));
     CHECK_FALSE(is_device_memory(memory, bytes + 1));
     CHECK_FALSE(is_device_memory(static_cast<char*>(memory) - 1, 1));
-    CHECK_FALSE(is_device_memory(static_cast<char*>(memory) + bytes, 1));
     CHECK(cudaFree(memory) == cudaSuccess);
     CHECK_FALSE(is_device_memory(memory, 1));
   }
+  CHECK(cudaMallocAsync(&memory, 0, nullptr) == cudaSuccess);
+  CHECK(memory == nullptr);
+  CHECK(cudaMalloc(&memory, std::numeric_limits<std::size_t>::max()) == cudaErrorMemoryAllocation);
+  CHECK(cudaMalloc(nullptr, 1) == cudaErrorInvalidValue);
 }
 
 TEST_CASE("kernels may read what a memset or copy has written, and nothing else") {
   Expected const expected;
   DeviceArray array(4, false), other(4, false);
-  CHECK(launch(shape(1, 1), add, array.data()) == cudaErrorLaunchFailure);
+  CHECK(launch(shape(1, 1), add, array.data) == cudaErrorLaunchFailure);
   auto const reports = take_reports();
   REQUIRE_FALSE(reports.empty());
   CHECK(cudaGetErrorString(cudaErrorLaunchFailure) == reports[0].text);
@@ -489,13 +458,13 @@ TEST_CASE("kernels may read what a memset or copy has written, and nothing else"
   CHECK(cudaGetErrorString(cudaErrorLaunchFailure) == reports[0].text);
   CHECK(cudaGetLastError() == cudaErrorLaunchFailure);
 
-  CHECK(cudaMemset(array.data(), 0, 4 * sizeof(float)) == cudaSuccess);
-  CHECK(launch(shape(1, 4), add, array.data()) == cudaSuccess);
-  CHECK(cudaMemcpy(other.data(), array.data(), 4 * sizeof(float), cudaMemcpyDeviceToDevice) == cudaSuccess);
-  CHECK(launch(shape(1, 4), add, other.data()) == cudaSuccess);
+  CHECK(cudaMemset(array.data, 0, 4 * sizeof(float)) == cudaSuccess);
+  CHECK(launch(shape(1, 4), add, array.data) == cudaSuccess);
+  CHECK(cudaMemcpy(other.data, array.data, 4 * sizeof(float), cudaMemcpyDeviceToDevice) == cudaSuccess);
+  CHECK(launch(shape(1, 4), add, other.data) == cudaSuccess);
   CHECK(other.to_host() == std::vector<float>(4, 2.f));
   CHECK(report_count() == 0);
-  CHECK(launch(shape(1, 5), add, other.data()) == cudaErrorLaunchFailure);
+  CHECK(launch(shape(1, 5), add, other.data) == cudaErrorLaunchFailure);
   CHECK(report_count() > 0);
 }
 
@@ -503,27 +472,23 @@ TEST_CASE("copies from and to the wrong memory") {
   Expected const expected;
   DeviceArray array(4);
   float host[5] = {};
-  float* const device = array.data();
-  struct Copy {
-    float* to;
-    float const* from;
-    std::size_t count;
-    cudaMemcpyKind kind;
-  };
-  Copy const copies[] = {
-    {host, host, 1, cudaMemcpyHostToDevice},     {device, device + 2, 1, cudaMemcpyHostToDevice},
-    {device, host, 5, cudaMemcpyHostToDevice},   {device, device + 2, 1, cudaMemcpyDeviceToHost},
-    {host, host + 2, 1, cudaMemcpyDeviceToHost}, {host, device, 5, cudaMemcpyDeviceToHost},
-    {host, device + 3, 2, cudaMemcpyDefault},    {host, device, 1, cudaMemcpyDeviceToDevice},
-    {device, host, 1, cudaMemcpyDeviceToDevice}, {device, host, 1, cudaMemcpyHostToHost},
-  };
-  for (Copy const& copy : copies) {
-    CHECK(cudaMemcpy(copy.to, copy.from, copy.count * sizeof(float), copy.kind) == cudaErrorInvalidValue);
+  float* const device = array.data;
+  auto const refused = [](float* to, float const* from, std::size_t count, cudaMemcpyKind kind) {
+    CHECK(cudaMemcpy(to, from, count * sizeof(float), kind) == cudaErrorInvalidValue);
     auto const reports = take_reports();
     REQUIRE(reports.size() == 1);
     CHECK(reports[0].check == Check::runtime);
     CHECK(cudaGetErrorString(cudaErrorInvalidValue) == reports[0].text);
-  }
+  };
+  refused(host, host, 1, cudaMemcpyHostToDevice);
+  refused(device, device + 2, 1, cudaMemcpyHostToDevice);
+  refused(device, host, 5, cudaMemcpyHostToDevice);
+  refused(device, device + 2, 1, cudaMemcpyDeviceToHost);
+  refused(host, host + 2, 1, cudaMemcpyDeviceToHost);
+  refused(host, device, 5, cudaMemcpyDeviceToHost);
+  refused(host, device + 3, 2, cudaMemcpyDefault);
+  refused(host, device, 1, cudaMemcpyDeviceToDevice);
+  refused(device, host, 1, cudaMemcpyHostToHost);
   CHECK(cudaMemset(host, 0, sizeof host) == cudaErrorInvalidValue);
   CHECK(cudaMemset(device, 0, 5 * sizeof(float)) == cudaErrorInvalidValue);
   CHECK(cudaMemsetAsync(device + 4, 0, 1, nullptr) == cudaErrorInvalidValue);
@@ -549,14 +514,12 @@ TEST_CASE("counters") {
   DeviceArray array(1);
   Stream const stream;
   counters() = {};
-  CHECK(cudaMemset(array.data(), 0, sizeof(float)) == cudaSuccess);
-  CHECK(launch(shape(1, 1), add, array.data()) == cudaSuccess);
-  CHECK(launch(shape(1, 1, 0, stream), add, array.data()) == cudaSuccess);
-  CHECK(cudaMemsetAsync(array.data(), 0, sizeof(float), stream) == cudaSuccess);
-  CHECK(cudaStreamSynchronize(stream) == cudaSuccess);
-  void* memory = nullptr;
-  CHECK(cudaMalloc(&memory, 1) == cudaSuccess);
-  CHECK(cudaFree(memory) == cudaSuccess);
+  cudaMemset(array.data, 0, sizeof(float));
+  cudaMemsetAsync(array.data, 0, sizeof(float), stream);
+  launch(shape(1, 1), add, array.data);
+  launch(shape(1, 1, 0, stream), add, array.data);
+  cudaStreamSynchronize(stream);
+  { DeviceArray const other(1, false); }
   CHECK(counters().launches == 2);
   CHECK(counters().kernels_run == 2);
   CHECK(counters().memsets == 2);
@@ -570,7 +533,7 @@ TEST_CASE("threads of the host take turns") {
   DeviceArray array(64);
   auto const launch_often = [&array] {
     for (int i = 0; i < 50; ++i) {
-      launch(shape(1, 64), add, array.data());
+      launch(shape(1, 64), add, array.data);
     }
   };
   std::thread other(launch_often);
@@ -603,8 +566,8 @@ TEST_CASE("devices") {
   std::thread([&] { CHECK(cudaGetDevice(&value) == cudaSuccess); }).join();
   CHECK(value == 0);
   DeviceArray array(1);
-  CHECK(launch(shape(1, 1), add, array.data()) == cudaSuccess);
-  CHECK(launch(shape(1, 1, 0, stream), add, array.data()) == cudaErrorInvalidResourceHandle);
+  CHECK(launch(shape(1, 1), add, array.data) == cudaSuccess);
+  CHECK(launch(shape(1, 1, 0, stream), add, array.data) == cudaErrorInvalidResourceHandle);
   CHECK(cudaSetDevice(0) == cudaSuccess);
 
   config().multiprocessors = 7;
@@ -690,9 +653,9 @@ TEST_CASE("a graph replays what was captured") {
   Stream const stream;
   counters() = {};
   Graph const graph(stream, [&] {
-    CHECK(cudaMemcpyAsync(array.data(), start, sizeof start, cudaMemcpyDefault, stream) == cudaSuccess);
-    CHECK(cudaMemsetAsync(array.data() + 1, 0, sizeof(float), stream) == cudaSuccess);
-    CHECK(launch(shape(1, 2, 0, stream), add, array.data(), 3) == cudaSuccess);  // of which the graph has a copy
+    CHECK(cudaMemcpyAsync(array.data, start, sizeof start, cudaMemcpyDefault, stream) == cudaSuccess);
+    CHECK(cudaMemsetAsync(array.data + 1, 0, sizeof(float), stream) == cudaSuccess);
+    CHECK(launch(shape(1, 2, 0, stream), add, array.data, 3) == cudaSuccess);  // of which the graph has a copy
   });
   CHECK(counters().launches == 1);
   CHECK(counters().kernels_run == 0);
@@ -701,7 +664,7 @@ TEST_CASE("a graph replays what was captured") {
         std::vector<cudaGraphNodeType>{cudaGraphNodeTypeMemcpy, cudaGraphNodeTypeMemset, cudaGraphNodeTypeKernel});
   for (int i = 0; i < 3; ++i) {
     CHECK(graph.launch_on(stream) == cudaSuccess);
-    CHECK(launch(shape(1, 1, 0, stream), add, array.data(), 100) == cudaSuccess);
+    CHECK(launch(shape(1, 1, 0, stream), add, array.data, 100) == cudaSuccess);
     CHECK(array.to_host() == std::vector<float>{113, 3});
   }
   CHECK(counters().graph_launches == 3);
@@ -740,14 +703,14 @@ TEST_CASE("what a capture does not permit makes it fail") {
     {"cudaFree", [&] { return cudaFree(nullptr); }},
     {"cudaFreeAsync", [&] { return cudaFreeAsync(nullptr, stream); }},
     {"cudaStreamSynchronize", [&] { return cudaStreamSynchronize(stream); }},
-    {"cudaMemset", [&] { return cudaMemset(array.data(), 0, 4); }, cudaErrorStreamCaptureImplicit},
-    {"default stream", [&] { return launch(shape(1, 1), add, array.data()); }, cudaErrorStreamCaptureImplicit}};
+    {"cudaMemset", [&] { return cudaMemset(array.data, 0, 4); }, cudaErrorStreamCaptureImplicit},
+    {"default stream", [&] { return launch(shape(1, 1), add, array.data); }, cudaErrorStreamCaptureImplicit}};
   for (Violation const& violation : violations) {
     CAPTURE(violation.name);
     Graph const graph(stream, [&] {
       CHECK(violation.commit() == violation.error);
       CHECK(memory == nullptr);
-      CHECK(launch(shape(1, 1, 0, stream), add, array.data()) == cudaErrorStreamCaptureInvalidated);
+      CHECK(launch(shape(1, 1, 0, stream), add, array.data) == cudaErrorStreamCaptureInvalidated);
     });
     CHECK(graph.error == cudaErrorStreamCaptureInvalidated);
     CHECK(violation.commit() == cudaSuccess);  // permitted again
