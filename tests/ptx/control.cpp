@@ -11,15 +11,12 @@
 namespace ptx {
 namespace {
 
-// Static objects call the runtime while the process ends: what it needs is never destroyed.
-template <class T>
-T& immortal(T* value) {
-  return *value;
-}
-
-[[noreturn]] void reject(char const* variable, char const* value, std::string const& allowed) {
-  std::fprintf(stderr, "ptx: %s is '%s', must be %s\n", variable, value, allowed.c_str());
-  std::exit(2);
+/// Leaves the process if the value of a variable is not allowed.
+void check(bool is_allowed, char const* variable, char const* value, std::string const& allowed) {
+  if (!is_allowed) {
+    std::fprintf(stderr, "ptx: %s is '%s', must be %s\n", variable, value, allowed.c_str());
+    std::exit(2);
+  }
 }
 
 template <class Number>
@@ -27,9 +24,8 @@ void read_number(char const* variable, Number& number, long most = 1'000'000'000
   if (char const* const value = std::getenv(variable)) {
     char* end = nullptr;
     long const parsed = std::strtol(value, &end, 10);
-    if (end == value || *end != '\0' || parsed < 0 || parsed > most) {
-      reject(variable, value, "a number from 0 to " + std::to_string(most));
-    }
+    bool const is_allowed = end != value && *end == '\0' && parsed >= 0 && parsed <= most;
+    check(is_allowed, variable, value, "a number from 0 to " + std::to_string(most));
     number = static_cast<Number>(parsed);
   }
 }
@@ -39,13 +35,11 @@ template <class Enum>
 void read_name(char const* variable, Enum& choice, std::vector<std::string> const& names) {
   if (char const* const value = std::getenv(variable)) {
     auto const found = std::find(names.begin(), names.end(), value);
-    if (found == names.end()) {
-      std::string allowed = "one of";
-      for (std::string const& name : names) {
-        allowed += " " + name;
-      }
-      reject(variable, value, allowed);
+    std::string allowed = "one of";
+    for (std::string const& name : names) {
+      allowed += " " + name;
     }
+    check(found != names.end(), variable, value, allowed);
     choice = static_cast<Enum>(found - names.begin());
   }
 }
@@ -70,20 +64,22 @@ struct Findings {
   std::array<int, check_count> printed{};
 };
 
+// Static objects call the runtime while the process ends: what it needs is never destroyed.
+
 Findings& findings() {
-  static Findings& value = immortal(new Findings);
+  static Findings& value = *new Findings;
   return value;
 }
 
 std::vector<FailingCall*>& failing_calls() {
-  static auto& calls = immortal(new std::vector<FailingCall*>);
+  static auto& calls = *new std::vector<FailingCall*>;
   return calls;
 }
 
 }  // namespace
 
 Config& config() {
-  static Config& value = immortal(new Config(config_of_environment()));
+  static Config& value = *new Config(config_of_environment());
   return value;
 }
 

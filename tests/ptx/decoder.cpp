@@ -229,23 +229,16 @@ std::vector<std::string_view> Decoder::vector(std::size_t n) const {
   return text[0] == '{' ? split(text.substr(1, text.size() - 2), ',') : std::vector<std::string_view>{text};
 }
 
-void Decoder::add_destination(std::string_view name) {
-  require(!instruction.destinations.is_full(), "too many operands");
-  instruction.destinations.add(registers.destination(name));
-}
+void Decoder::add_destination(std::string_view name) { instruction.destinations.add(registers.destination(name)); }
 
-void Decoder::add_source(std::string_view name) {
-  require(!instruction.sources.is_full(), "too many operands");
-  instruction.sources.add(registers.source(name));
-}
+void Decoder::add_source(std::string_view name) { instruction.sources.add(registers.source(name)); }
 
 void Decoder::add_predicate_destination(std::string_view name) {
-  require(!instruction.predicate_destinations.is_full(), "too many operands");
   instruction.predicate_destinations.add(registers.predicate(name));
 }
 
 void Decoder::add_predicate_source(std::string_view name) {
-  require(!instruction.predicate_sources.is_full() && !instruction.predicate_is_negated, "too many operands");
+  require(!instruction.predicate_is_negated, "unknown operands of an opcode");
   instruction.predicate_is_negated = name[0] == '!';
   instruction.predicate_sources.add(registers.predicate(trimmed(name.substr(name[0] == '!' ? 1 : 0))));
 }

@@ -13,7 +13,6 @@
 
 #include "../catch.hpp"
 #include "control.hpp"
-#include "memory.hpp"
 #include "program.hpp"
 
 using namespace ptx;

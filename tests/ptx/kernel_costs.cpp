@@ -48,29 +48,24 @@ std::string opcode_class(std::string_view opcode) {
 bool is_of_solve(ptx::SourcePlace const& place) { return place.file == "solve.hpp" || place.file == "solve.cuh"; }
 
 void print_counts(ptx::Kernel const& kernel, double pixels) {
-  std::map<std::string, double> by_class, by_class_in_solve, by_file;
+  std::map<std::string, double> by_class, by_file;  // without the solve
   double outside = 0, in_solve = 0;
   for (std::size_t k = 0; k < kernel.code.size(); ++k) {
     auto const& instruction = kernel.code[k];
-    auto const count = static_cast<double>(kernel.executed[k]);
-    std::string const name = opcode_class(instruction.opcode);
-    (instruction.is_marked ? by_class_in_solve : by_class)[name] += count;
+    double const count = static_cast<double>(kernel.executed[k]), per_pixel = count * 32 / pixels;
     (instruction.is_marked ? in_solve : outside) += count;
-    by_file[kernel.places[instruction.place].file] += count;
+    by_class[opcode_class(instruction.opcode)] += instruction.is_marked ? 0 : per_pixel;
+    by_file[kernel.places[instruction.place].file] += instruction.is_marked ? 0 : per_pixel;
   }
   std::printf("%s\n  warp instructions: %.0f, and %.0f in the solve; per pixel without the solve: %.1f\n",
               kernel.name.c_str(), outside, in_solve, outside * 32 / pixels);
-  auto const print = [&](char const* title, std::map<std::string, double> const& counts, double scale) {
-    std::printf("  %-28s %10s\n", title, "");
-    for (auto const& [name, count] : counts) {
-      if (count > 0) {
-        std::printf("  %-28s %10.2f\n", name.c_str(), count * scale);
+  for (auto const& counts : {by_class, by_file}) {
+    for (auto const& [name, per_pixel] : counts) {
+      if (per_pixel > 0) {
+        std::printf("  %-28s %10.2f per pixel\n", name.c_str(), per_pixel);
       }
     }
-  };
-  print("class, per pixel", by_class, 32 / pixels);
-  print("class, in the solve", by_class_in_solve, 1);
-  print("source file, per pixel", by_file, 32 / pixels);
+  }
 }
 
 void print(char const* what, ptx::Estimate const& estimate) {
@@ -141,7 +136,7 @@ void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
 }  // namespace
 
 int main(int argc, char* argv[]) try {
-  std::vector<long> numbers{1, 3, 256};
+  std::int64_t numbers[] = {1, 3, 256};
   for (int k = 1; k < argc; ++k) {
     char* end = nullptr;
     long const number = std::strtol(argv[k], &end, 10);
@@ -149,7 +144,7 @@ int main(int argc, char* argv[]) try {
       std::fprintf(stderr, "usage: %s [IMAGES [CHANNELS [SIDE]]], numbers from 1 to 4096 (1 3 256)\n", argv[0]);
       return 2;
     }
-    numbers[static_cast<std::size_t>(k - 1)] = number;
+    numbers[k - 1] = number;
   }
   if (std::string const missing = missing_device(); !missing.empty()) {
     std::printf("SKIPPED: %s\n", missing.c_str());

@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "decoder.hpp"
-#include "memory.hpp"
 
 namespace ptx {
 namespace {

@@ -335,86 +335,45 @@ private:
 
 // --------------------------------------------------------------------------------------------------------------- module
 
-/// The declarations, one after the other: to a semicolon, or to the end of the braces of a kernel or function.
-struct ModuleParser {
-  explicit ModuleParser(std::string const& whole)
-      : text(std::make_shared<std::string const>(without_comments(whole))),
-        files(std::make_shared<std::map<int, std::string>>()) {}
-
-  void parse() {
-    for (std::string_view rest = *text; !rest.empty();) {
-      if (is_blank(rest[0])) {
-        line += rest[0] == '\n' ? 1 : 0;
-        rest.remove_prefix(1);
-      } else if (starts_with(rest, ".version")) {
-        version = std::string(trimmed(take_until(rest, "\n").substr(8)));
-      } else if (starts_with(rest, ".file")) {
-        parse_file(take_until(rest, "\n").substr(5));
-      } else if (starts_with(rest, ".target") || starts_with(rest, ".address_size") || starts_with(rest, ".loc")) {
-        take_until(rest, "\n");
-      } else {
-        std::string_view const declaration = take_declaration(rest);
-        line += static_cast<int>(line_ends(declaration));
-      }
-    }
-    for (auto& kernel : kernels) {
-      kernel.second.shared_variables = shared_variables;
-      kernel.second.files = files;
-    }
+/// Takes a declaration: to a semicolon, or to the end of the braces of a kernel or function.
+std::string_view take_declaration(std::string_view& rest, int line) {
+  std::string_view const all = rest, head = take_until(rest, ";{");
+  int depth = 0;
+  for (bool is_first = true; !rest.empty() && (is_first || depth > 0); is_first = false) {
+    depth += rest[0] == '{' ? 1 : rest[0] == '}' ? -1 : 0;
+    rest.remove_prefix(1);
   }
-
-  void parse_file(std::string_view declaration) {
-    auto const open = declaration.find('"'), close = declaration.find('"', open + 1);
-    if (close != declaration.npos) {
-      (*files)[static_cast<int>(parse_number(trimmed(declaration.substr(0, open))))] =
-        std::string(declaration.substr(open + 1, close - open - 1));
-    }
+  std::string_view const declaration = all.substr(0, all.size() - rest.size());
+  if (depth > 0 || declaration.size() == head.size()) {
+    throw error_at(line, "a declaration without an end", head);
   }
+  return declaration;
+}
 
-  std::string_view take_declaration(std::string_view& rest) {
-    std::string_view const all = rest, head = take_until(rest, ";{");
-    if (rest.empty()) {
-      throw error_at(line, "unknown declaration", all);
-    }
-    int depth = 0;
-    do {
-      depth += rest[0] == '{' ? 1 : rest[0] == '}' ? -1 : 0;
-      rest.remove_prefix(1);
-    } while (depth > 0 && !rest.empty());
-    if (depth > 0) {
-      throw error_at(line, "braces without an end", head);
-    }
-    std::string_view const declaration = all.substr(0, all.size() - rest.size());
-    if (declaration.back() == ';' && head.find(".shared") != head.npos) {
-      shared_variables.push_back(head);
-    } else if (auto const entry = head.find(".entry"); declaration.back() == '}' && entry != head.npos) {
-      add_kernel(head, head.substr(entry + 6),
-                 declaration.substr(head.size() + 1, declaration.size() - head.size() - 2));
-    }
-    return declaration;  // other braces: functions, initial values, sections of the debugger
+/// The kernel that a declaration declares; none if it is another: a function, an initial value, a section of the debugger.
+std::optional<std::pair<std::string, KernelText>> find_kernel(std::string_view declaration, int line) {
+  std::string_view rest = declaration;
+  std::string_view const header = take_until(rest, "{");
+  auto const entry = header.find(".entry");
+  if (entry == header.npos || rest.empty()) {
+    return std::nullopt;
   }
+  std::string_view behind = trimmed(header.substr(entry + 6));
+  KernelText kernel;
+  kernel.header = header;
+  kernel.header_line = line;
+  kernel.body = rest.substr(1, rest.size() - 2);
+  kernel.body_line = line + static_cast<int>(line_ends(header));
+  return std::pair(std::string(take_until(behind, "( \t\r\n")), std::move(kernel));
+}
 
-  void add_kernel(std::string_view header, std::string_view behind_entry, std::string_view body) {
-    behind_entry = trimmed(behind_entry);
-    std::string const name(take_until(behind_entry, "( \t\r\n"));
-    if (name.empty()) {
-      throw error_at(line, "kernel without a name", header);
-    }
-    KernelText& kernel = kernels[name];
-    kernel.text = text;
-    kernel.header = header;
-    kernel.header_line = line;
-    kernel.body = body;
-    kernel.body_line = line + static_cast<int>(line_ends(header));
-  }
-
-  std::shared_ptr<std::string const> text;
-  std::shared_ptr<std::map<int, std::string>> files;
-  std::string version;
-  std::map<std::string, KernelText> kernels;
-  std::vector<std::string_view> shared_variables;
-  int line = 1;
-};
+/// Number and name of ".file 1 "name""
+std::pair<int, std::string> parse_file(std::string_view text) {
+  auto const open = text.find('"'), close = text.find('"', open + 1);
+  require(close != text.npos, "file without a name");
+  return {static_cast<int>(parse_number(trimmed(text.substr(5, open - 5)))),
+          std::string(text.substr(open + 1, close - open - 1))};
+}
 
 }  // namespace
 
@@ -434,14 +393,40 @@ std::string describe(std::vector<SourcePlace> const& places) {
   return text;
 }
 
-void Program::add(std::string const& text) {
-  ModuleParser parser(text);
-  parser.parse();
-  for (auto& [name, kernel] : parser.kernels) {
-    kernels_[name] = std::move(kernel);
+void Program::add(std::string const& whole) {
+  auto const text = std::make_shared<std::string const>(without_comments(whole));
+  auto const files = std::make_shared<std::map<int, std::string>>();
+  std::vector<std::string_view> shared_variables;
+  std::vector<std::string> added;
+  int line = 1;
+  for (std::string_view rest = *text; !rest.empty();) {
+    if (is_blank(rest[0])) {
+      line += rest[0] == '\n' ? 1 : 0;
+      rest.remove_prefix(1);
+    } else if (starts_with(rest, ".version")) {
+      version_ = std::string(trimmed(take_until(rest, "\n").substr(8)));
+    } else if (starts_with(rest, ".file")) {
+      files->insert(parse_file(take_until(rest, "\n")));
+    } else if (starts_with(rest, ".target") || starts_with(rest, ".address_size") || starts_with(rest, ".loc")) {
+      take_until(rest, "\n");
+    } else {
+      std::string_view const declaration = take_declaration(rest, line);
+      if (auto kernel = find_kernel(declaration, line)) {
+        added.push_back(kernel->first);
+        kernels_[kernel->first] = std::move(kernel->second);
+      } else if (declaration.back() == ';' && declaration.find(".shared") != declaration.npos) {
+        shared_variables.push_back(declaration.substr(0, declaration.size() - 1));
+      }
+      line += static_cast<int>(line_ends(declaration));
+    }
   }
-  files_ = parser.files;
-  version_ = parser.version;
+  for (std::string const& name : added) {
+    KernelText& kernel = kernels_[name];
+    kernel.text = text;
+    kernel.files = files;
+    kernel.shared_variables = shared_variables;
+  }
+  files_ = files;
 }
 
 Kernel* Program::kernel(std::string const& name) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,8 +68,9 @@ struct Operands {
   Index operator[](int n) const { return numbers[n]; }
   Index const* begin() const { return numbers; }
   Index const* end() const { return numbers + count; }
-  bool is_full() const { return count == capacity; }
-  void add(Index number) { numbers[count++] = number; }
+  void add(Index number) {
+    count < capacity ? numbers[count++] = number : throw std::runtime_error("too many operands");
+  }
 };
 
 /// Registers and predicates are numbered from 0 on in each kernel. Constants are registers, too.
@@ -180,6 +182,17 @@ void load(std::string const& text);
 /// Why the text cannot be run as it is: its version is not one that the interpreter was tested with, or it has an
 /// instruction that the interpreter does not know. One line; empty if nothing is in the way.
 std::string obstacle(std::string const& text);
+
+// Device memory is host memory whose bounds, and whose written bytes, the interpreter knows.
+
+/// Makes host memory device memory. Nothing of it counts as written.
+void add_allocation(void* memory, std::size_t bytes);
+/// It is device memory no more.
+void remove_allocation(void* memory);
+/// Says that bytes of device memory have been written, by a copy or a memset. Nothing happens if they are not device memory.
+void mark_written(void* memory, std::size_t bytes);
+/// Whether all these bytes belong to one allocation.
+bool is_device_memory(void const* memory, std::size_t bytes);
 
 /// The shape of a launch.
 struct LaunchShape {

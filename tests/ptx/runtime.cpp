@@ -31,7 +31,6 @@
 
 #include "control.hpp"
 #include "fatbin.hpp"
-#include "memory.hpp"
 #include "program.hpp"
 
 // The toolkit declares these and leaves them to the runtime. A node of a graph is something that a stream does.

@@ -25,7 +25,7 @@
 #include "../catch.hpp"
 #include "control.hpp"
 #include "fatbin.hpp"
-#include "memory.hpp"
+#include "program.hpp"
 
 using namespace ptx;
 using scc_test::contains;
