@@ -10,30 +10,22 @@
 namespace ptx {
 namespace {
 
-/// Of a shuffle, by lane, distance or index, segments' mask and clamp: the source, and whether it is in range
-using ShuffleSource = std::pair<int, bool> (*)(int lane, int distance, int segment, int limit);
-
-constexpr ShuffleSource shuffle_sources[] = {
-  [](int lane, int distance, int, int limit) { return std::pair(lane ^ distance, (lane ^ distance) <= limit); },
-  [](int lane, int index, int segment, int limit) {
-    int const source = (lane & segment) | (index & ~segment);
-    return std::pair(source, source <= limit);
-  },
-  [](int lane, int distance, int, int limit) { return std::pair(lane - distance, lane - distance >= limit); },
-  [](int lane, int distance, int, int limit) { return std::pair(lane + distance, lane + distance <= limit); }};
+enum Shuffle { butterfly, indexed, up, down };
+enum Vote { all, any, uniform, ballot };
 
 /// The clamp holds the first or last lane of a segment in bits 0 to 4, and the segments' mask in bits 8 to 12.
 void shuffle(Warp& warp, Instruction const& instruction, Lanes lanes) {
   auto const& values = warp.registers[instruction.sources[0]].values;
-  ShuffleSource const source_of = shuffle_sources[instruction.mode];
   std::uint64_t results[32];
   Lanes in_range = 0;
   for_each_lane(lanes, [&](int lane) {
     int const distance = static_cast<int>(warp.registers[instruction.sources[1]].values[lane] & 31);
     int const clamp = static_cast<int>(warp.registers[instruction.sources[2]].values[lane]);
-    int const segment = clamp >> 8 & 31;
-    auto const [wanted, is_in_range] = source_of(lane, distance, segment, (lane & segment) | (clamp & 31 & ~segment));
-    int const source = is_in_range ? wanted : lane;
+    int const segment = clamp >> 8 & 31, limit = (lane & segment) | (clamp & 31 & ~segment);
+    int const sources[] = {lane ^ distance, (lane & segment) | (distance & ~segment), lane - distance, lane + distance};
+    int source = sources[instruction.mode];
+    bool const is_in_range = instruction.mode == up ? source >= limit : source <= limit;
+    source = is_in_range ? source : lane;
     if ((lanes >> source & 1) == 0) {
       report(Check::shuffle, "lane " + std::to_string(lane) + " takes the value of lane " + std::to_string(source) +
                                ", which does not take part" + where(warp));
@@ -51,29 +43,26 @@ void decode_shuffle(Decoder& decoder) {
   Instruction& instruction = decoder.instruction;
   instruction.kind = Kind::warp_exchange;
   decoder.take_required("sync");
-  instruction.mode = decoder.choose<int>({{"bfly", 0}, {"idx", 1}, {"up", 2}, {"down", 3}});
-  decoder.add_destination_and_predicate(decoder.operand(0));
+  instruction.mode = decoder.choose<int>({{"bfly", butterfly}, {"idx", indexed}, {"up", up}, {"down", down}});
+  auto const results = split(decoder.operand(0), '|');
+  decoder.add_destination(results[0]);
+  if (results.size() > 1) {
+    decoder.add_predicate_destination(results[1]);
+  }
   for (std::size_t n = 1; n <= 4; ++n) {
     decoder.add_source(decoder.operand(n));
   }
   instruction.run = instruction.type.bytes == 4 ? shuffle : nullptr;
 }
 
-/// What all lanes get of the lanes that vote and those that vote with true
-using Vote = Lanes (*)(Lanes lanes, Lanes votes);
-
-constexpr Vote votes_by_mode[] = {[](Lanes lanes, Lanes votes) { return votes == lanes ? all_lanes : 0; },
-                                  [](Lanes, Lanes votes) { return votes != 0 ? all_lanes : 0; },
-                                  [](Lanes lanes, Lanes votes) { return votes == lanes || votes == 0 ? all_lanes : 0; },
-                                  [](Lanes, Lanes votes) { return votes; }};
-
 void vote(Warp& warp, Instruction const& instruction, Lanes lanes) {
-  Lanes const result = votes_by_mode[instruction.mode](lanes, warp.predicate_source(instruction) & lanes);
+  Lanes const votes = warp.predicate_source(instruction) & lanes;
+  bool const results[] = {votes == lanes, votes != 0, votes == lanes || votes == 0};
   for (Index const predicate : instruction.predicate_destinations) {
-    warp.predicates[predicate].set(lanes, result);
+    warp.predicates[predicate].set(lanes, results[instruction.mode] ? all_lanes : 0);
   }
   for (Index const destination : instruction.destinations) {
-    for_each_lane(lanes, [&](int lane) { warp.registers[destination].values[lane] = result; });
+    for_each_lane(lanes, [&](int lane) { warp.registers[destination].values[lane] = votes; });
   }
 }
 
@@ -81,8 +70,8 @@ void decode_vote(Decoder& decoder) {
   Instruction& instruction = decoder.instruction;
   instruction.kind = Kind::warp_exchange;
   decoder.take_required("sync");
-  instruction.mode = decoder.choose<int>({{"all", 0}, {"any", 1}, {"uni", 2}, {"ballot", 3}});
-  if (instruction.mode == 3) {
+  instruction.mode = decoder.choose<int>({{"all", all}, {"any", any}, {"uni", uniform}, {"ballot", ballot}});
+  if (instruction.mode == ballot) {
     decoder.add_destination(decoder.operand(0));
   } else {
     decoder.add_predicate_destination(decoder.operand(0));
@@ -127,6 +116,7 @@ Decode jump(Kind kind) {
   return [=](Decoder& decoder) {
     decoder.instruction.kind = kind;
     decoder.take("uni");
+    require(decoder.operand_count() == (kind == Kind::branch ? 1 : 0), "unknown operands of a branch");
   };
 }
 

@@ -39,9 +39,15 @@ std::unordered_map<std::string_view, SpecialRegister> const& special_registers()
 // ---------------------------------------------------------------------------------------------------------------- text
 
 std::string_view trimmed(std::string_view text) {
-  constexpr char const* blanks = " \t\r\n";
   auto const begin = text.find_first_not_of(blanks);
   return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+std::string_view take_until(std::string_view& text, char const* ends) {
+  std::size_t const end = std::min(text.find_first_of(ends), text.size());
+  std::string_view const taken = text.substr(0, end);
+  text.remove_prefix(end);
+  return taken;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -184,12 +190,18 @@ Index Registers::predicate(std::string_view operand) {
 
 // ------------------------------------------------------------------------------------------------------------- decoder
 
-Decoder::Decoder(Statement const& statement, Registers& registers_)
-    : registers(registers_),
-      statement_(statement),
-      parts_(split(statement.opcode, '.')),
-      taken_(parts_.size()) {
-  instruction.opcode = statement.opcode;
+Decoder::Decoder(std::string_view statement, Registers& registers_) : registers(registers_) {
+  if (statement[0] == '@') {
+    statement = trimmed(statement.substr(1));
+    instruction.guard_is_negated = statement[0] == '!';
+    statement.remove_prefix(instruction.guard_is_negated ? 1 : 0);
+    instruction.guard = registers.predicate(take_until(statement, blanks));
+    statement = trimmed(statement);
+  }
+  instruction.opcode = take_until(statement, blanks);
+  operands_ = split(statement, ',');
+  parts_ = split(instruction.opcode, '.');
+  taken_.resize(parts_.size());
   taken_[0] = true;
   if (std::optional<Type> const type = find_type(parts_.back())) {
     has_type = true;
@@ -213,15 +225,16 @@ bool Decoder::take_any(std::initializer_list<std::string_view> parts) {
 
 void Decoder::take_required(std::string_view part) { require(take(part), "unknown variant of an opcode"); }
 
-std::string_view Decoder::take_before_last(std::size_t distance) {
-  require(parts_.size() > distance + 1, "unknown variant of an opcode");
-  taken_[parts_.size() - 1 - distance] = true;
-  return parts_[parts_.size() - 1 - distance];
+Type Decoder::take_result_type() {
+  std::optional<Type> const type = parts_.size() > 2 ? find_type(parts_[parts_.size() - 2]) : std::nullopt;
+  require(type.has_value(), "unknown variant of an opcode");
+  taken_[parts_.size() - 2] = true;
+  return *type;
 }
 
 std::string_view Decoder::operand(std::size_t n) const {
-  require(n < statement_.operands.size() && !statement_.operands[n].empty(), "too few operands");
-  return statement_.operands[n];
+  require(n < operands_.size() && !operands_[n].empty(), "too few operands");
+  return operands_[n];
 }
 
 std::vector<std::string_view> Decoder::vector(std::size_t n) const {
@@ -243,14 +256,6 @@ void Decoder::add_predicate_source(std::string_view name) {
   instruction.predicate_sources.add(registers.predicate(trimmed(name.substr(name[0] == '!' ? 1 : 0))));
 }
 
-void Decoder::add_destination_and_predicate(std::string_view names) {
-  auto const parts = split(names, '|');
-  add_destination(parts[0]);
-  if (parts.size() > 1) {
-    add_predicate_destination(parts[1]);
-  }
-}
-
 void Decoder::set_address(std::string_view text) {
   require(text.size() > 2 && text[0] == '[' && text.back() == ']', "not an address: ", text);
   text = trimmed(text.substr(1, text.size() - 2));
@@ -262,7 +267,7 @@ void Decoder::set_address(std::string_view text) {
 }
 
 void Decoder::set_operands(std::size_t count, Handler handler) {
-  require(statement_.operands.size() == count, "unknown number of operands");
+  require(operands_.size() == count, "unknown number of operands");
   instruction.run = handler;
   add_destination(operand(0));
   for (std::size_t n = 1; n < count; ++n) {
@@ -281,7 +286,7 @@ void Decoder::finish() const {
   require(!needs_handler || instruction.run != nullptr, "unknown type of an opcode");
 }
 
-Instruction decode(Statement const& statement, Registers& registers) {
+Instruction decode(std::string_view statement, Registers& registers) {
   static DecodeTable const table = [] {
     DecodeTable all;
     add_operations(all);
@@ -291,11 +296,7 @@ Instruction decode(Statement const& statement, Registers& registers) {
   }();
   Decoder decoder(statement, registers);
   auto const found = table.find(decoder.operation());
-  require(found != table.end(), "unknown opcode ", statement.opcode);
-  if (!statement.guard.empty()) {
-    decoder.instruction.guard = registers.predicate(statement.guard);
-    decoder.instruction.guard_is_negated = statement.guard_is_negated;
-  }
+  require(found != table.end(), "unknown opcode ", decoder.instruction.opcode);
   found->second(decoder);
   decoder.finish();
   set_latency(decoder.instruction);

@@ -31,7 +31,10 @@ inline void require(bool condition, std::string_view text, std::string_view what
   }
 }
 
+constexpr char const* blanks = " \t\r\n";
 std::string_view trimmed(std::string_view text);
+/// Takes the text up to one of these characters from the front of another.
+std::string_view take_until(std::string_view& text, char const* ends);
 /// Parts between separators that are not within brackets or braces, without the blanks around them.
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// The bits of a number as PTX writes it: 7, -1, 0x1f, 12U, 0f3F800000, 0d3FF0000000000000. Throws std::runtime_error.
@@ -75,20 +78,10 @@ private:
   Index constant_predicates_[2] = {none, none};
 };
 
-/// A statement of the PTX that is an instruction.
-struct Statement {
-  std::string_view guard;  ///< Predicate, or empty
-  bool guard_is_negated = false;
-  std::string_view opcode;
-  std::vector<std::string_view> operands;
-};
-
-/// @throws std::runtime_error for an instruction that the interpreter does not know
-Instruction decode(Statement const& statement, Registers& registers);
-
 class Decoder {
 public:
-  Decoder(Statement const& statement, Registers& registers);
+  /// Of a statement of the PTX: "@!%p1 add.f32 %f1, %f2, %f3"
+  Decoder(std::string_view statement, Registers& registers);
 
   /// Whether the opcode has this part, which counts as understood from now on.
   bool take(std::string_view part);
@@ -105,12 +98,12 @@ public:
     }
     throw std::runtime_error("unknown variant of an opcode");
   }
-  /// Takes the part that stands so many before the last, as "f64" in "cvt.f64.f32", 1 before it.
-  std::string_view take_before_last(std::size_t distance);
+  /// Takes the type before the last, as f64 in "cvt.f64.f32".
+  Type take_result_type();
 
   std::string_view operation() const { return parts_[0]; }
   std::string_view operand(std::size_t n) const;
-  std::size_t operand_count() const { return statement_.operands.size(); }
+  std::size_t operand_count() const { return operands_.size(); }
   /// "a" or "{a, b}"
   std::vector<std::string_view> vector(std::size_t n) const;
 
@@ -119,8 +112,6 @@ public:
   void add_predicate_destination(std::string_view name);
   /// A predicate that may have a "!" before it
   void add_predicate_source(std::string_view name);
-  /// "d|p", of which the predicate may be missing
-  void add_destination_and_predicate(std::string_view names);
   /// "[register + offset]" becomes the first source.
   void set_address(std::string_view operand);
   /// One destination, and all other operands are sources.
@@ -134,10 +125,14 @@ public:
   Registers& registers;
 
 private:
-  Statement const& statement_;
-  std::vector<std::string_view> parts_;
+  std::vector<std::string_view> parts_, operands_;
   std::vector<bool> taken_;
 };
+
+/// The instruction of a statement.
+///
+/// @throws std::runtime_error if the interpreter does not know it
+Instruction decode(std::string_view statement, Registers& registers);
 
 using Decode = std::function<void(Decoder&)>;
 using DecodeTable = std::unordered_map<std::string_view, Decode>;  ///< By operation, as "add"

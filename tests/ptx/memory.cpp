@@ -242,11 +242,10 @@ Handler atomic(Type type, List list, Operation operation) {
 // ------------------------------------------------------------------------------------------------------------ decoders
 
 void decode_memory_space(Decoder& decoder) {
-  static constexpr std::pair<std::string_view, Space> spaces[] = {
-    {"global", Space::global}, {"shared", Space::shared}, {"shared::cta", Space::shared}, {"param", Space::parameter}};
-  for (auto const& [part, space] : spaces) {
-    decoder.instruction.space = decoder.take(part) ? space : decoder.instruction.space;
-  }
+  decoder.instruction.space = decoder.take("global")                        ? Space::global
+                              : decoder.take_any({"shared", "shared::cta"}) ? Space::shared
+                              : decoder.take("param")                       ? Space::parameter
+                                                                            : Space::generic;
   decoder.take_any({"cta", "gpu", "sys"});
 }
 

@@ -433,9 +433,7 @@ bool is_narrow_float(Type type) {
 /// cvt[.rounding][.sat].result.source
 void decode_convert(Decoder& decoder) {
   Type const source = decoder.instruction.type;
-  std::string_view const result_name = decoder.take_before_last(1);
-  require(find_type(result_name).has_value(), "unknown type ", result_name);
-  Type const result = *find_type(result_name);
+  Type const result = decoder.take_result_type();
   bool const is_of_float = source.is_float() && source.bytes == 4, is_to_float = result.is_float() && result.bytes == 4;
   Handler handler = nullptr;
   if (is_narrow_float(result) && is_of_float) {

@@ -16,20 +16,10 @@ namespace {
 /// Versions of PTX that the tests of the kernels passed with, and the compilers that write them.
 constexpr std::pair<std::string_view, std::string_view> tested_versions[] = {{"9.0", "nvcc 13.0"}};
 
-constexpr char const* blanks = " \t\r\n";
-
 bool is_blank(char character) { return std::isspace(static_cast<unsigned char>(character)) != 0; }
 bool is_digit(char character) { return std::isdigit(static_cast<unsigned char>(character)) != 0; }
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 std::ptrdiff_t line_ends(std::string_view text) { return std::count(text.begin(), text.end(), '\n'); }
-
-/// Takes the text up to one of these characters from the front of another.
-std::string_view take_until(std::string_view& text, char const* ends) {
-  std::size_t const end = std::min(text.find_first_of(ends), text.size());
-  std::string_view const taken = text.substr(0, end);
-  text.remove_prefix(end);
-  return taken;
-}
 
 /// "PTX line N: what it is: text", the text shortened to one line.
 std::runtime_error error_at(int line, std::string const& what, std::string_view text) {
@@ -270,22 +260,11 @@ private:
     if (!std::exchange(has_placed_shared_variables_, true)) {
       place_shared_variables_of_module();
     }
-    Statement statement;
-    if (text[0] == '@') {
-      text = trimmed(text.substr(1));
-      statement.guard_is_negated = text[0] == '!';
-      text.remove_prefix(statement.guard_is_negated ? 1 : 0);
-      statement.guard = take_until(text, blanks);
-      text = trimmed(text);
-    }
-    statement.opcode = take_until(text, blanks);
-    statement.operands = split(text, ',');
-    Instruction instruction = decode(statement, registers_);
+    Instruction instruction = decode(text, registers_);
     instruction.line = line_;
     instruction.place = place_;
     if (instruction.kind == Kind::branch) {
-      require(statement.operands.size() == 1, "unknown operands of a branch");
-      scopes_.back().branches.emplace_back(kernel_->code.size(), statement.operands[0]);
+      scopes_.back().branches.emplace_back(kernel_->code.size(), trimmed(text.substr(text.find_last_of(blanks))));
     }
     kernel_->code.push_back(instruction);
   }
