@@ -49,9 +49,7 @@ void decode_shuffle(Decoder& decoder) {
   if (results.size() > 1) {
     decoder.add_predicate_destination(results[1]);
   }
-  for (std::size_t n = 1; n <= 4; ++n) {
-    decoder.add_source(decoder.operand(n));
-  }
+  decoder.add_sources(1, 5);
   instruction.run = instruction.type.bytes == 4 ? shuffle : nullptr;
 }
 
@@ -99,9 +97,7 @@ void decode_barrier(Decoder& decoder) {
   } else {
     instruction.mode = decoder.choose<int>({{"sync", 0}, {"arrive", 1}});
   }
-  for (; operand < end; ++operand) {
-    decoder.add_source(decoder.operand(operand));
-  }
+  decoder.add_sources(operand, end);
   require(instruction.sources.count >= 1 && instruction.sources.count <= 2, "unknown operands of a barrier");
 }
 

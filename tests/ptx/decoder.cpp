@@ -246,6 +246,12 @@ void Decoder::add_destination(std::string_view name) { instruction.destinations.
 
 void Decoder::add_source(std::string_view name) { instruction.sources.add(registers.source(name)); }
 
+void Decoder::add_sources(std::size_t first, std::size_t end) {
+  for (std::size_t n = first; n < end; ++n) {
+    add_source(operand(n));
+  }
+}
+
 void Decoder::add_predicate_destination(std::string_view name) {
   instruction.predicate_destinations.add(registers.predicate(name));
 }
@@ -270,9 +276,7 @@ void Decoder::set_operands(std::size_t count, Handler handler) {
   require(operands_.size() == count, "unknown number of operands");
   instruction.run = handler;
   add_destination(operand(0));
-  for (std::size_t n = 1; n < count; ++n) {
-    add_source(operand(n));
-  }
+  add_sources(1, count);
 }
 
 void Decoder::finish() const {

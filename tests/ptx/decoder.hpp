@@ -109,6 +109,8 @@ public:
 
   void add_destination(std::string_view name);
   void add_source(std::string_view name);
+  /// The operands from `first` to before `end`
+  void add_sources(std::size_t first, std::size_t end);
   void add_predicate_destination(std::string_view name);
   /// A predicate that may have a "!" before it
   void add_predicate_source(std::string_view name);
@@ -197,11 +199,6 @@ Handler handler_for(Type type, TypeList<T...>, Make make) {
   Handler handler = nullptr;
   ((handler = holds<T>(type) ? make(T{}) : handler), ...);
   return handler;
-}
-/// The same by size alone.
-template <class Make>
-Handler handler_for_bits(Type type, Make make) {
-  return handler_for({Type::bits, type.bytes}, Bits{}, make);
 }
 
 }  // namespace ptx

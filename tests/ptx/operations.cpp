@@ -295,8 +295,7 @@ void decode_set_predicate(Decoder& decoder) {
   for (std::string_view const name : split(decoder.operand(0), '|')) {
     decoder.add_predicate_destination(name);
   }
-  decoder.add_source(decoder.operand(1));
-  decoder.add_source(decoder.operand(2));
+  decoder.add_sources(1, 3);
   if (decoder.operand_count() > 3) {
     instruction.combination = decoder.choose<Combination>(
       {{"and", Combination::conjunction}, {"or", Combination::disjunction}, {"xor", Combination::exclusive}});
@@ -326,8 +325,7 @@ void decode_set_predicate(Decoder& decoder) {
 
 void decode_select(Decoder& decoder) {
   decoder.add_destination(decoder.operand(0));
-  decoder.add_source(decoder.operand(1));
-  decoder.add_source(decoder.operand(2));
+  decoder.add_sources(1, 3);
   decoder.add_predicate_source(decoder.operand(3));
   decoder.instruction.run = [](Warp& warp, Instruction const& instruction, Lanes lanes) {
     Lanes const chosen = warp.predicate_source(instruction);

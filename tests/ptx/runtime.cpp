@@ -469,12 +469,10 @@ cudaError_t cudaLaunchKernel(void const* address, dim3 grid, dim3 block, void** 
                              cudaStream_t stream) {
   return launch(__func__, launch_configuration(grid, block, dynamic_bytes, stream), address, arguments);
 }
-
 cudaError_t __cudaLaunchKernel(CUkern_st* kernel, dim3 grid, dim3 block, void** arguments, std::size_t dynamic_bytes,
                                cudaStream_t stream) {
   return cudaLaunchKernel(kernel, grid, block, arguments, dynamic_bytes, stream);
 }
-
 cudaError_t cudaLaunchKernelExC(cudaLaunchConfig_t const* configuration, void const* address, void** arguments) {
   return launch(__func__, *configuration, address, arguments);
 }
@@ -535,7 +533,6 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDevice(int* device) {
   return call(__func__, [&] { *device = current_device; });
 }
-
 cudaError_t cudaSetDevice(int device) {
   return call(__func__, [&] {
     check(device >= 0 && device < config().devices, cudaErrorInvalidDevice);
@@ -580,7 +577,6 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
     allocate(pointer, bytes);
   });
 }
-
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().allocations;
@@ -595,7 +591,6 @@ cudaError_t cudaFree(void* pointer) {
     release(pointer);
   });
 }
-
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return call(__func__, [&] {
     forbid_in_capture_of(stream);
@@ -609,7 +604,6 @@ cudaError_t cudaMemcpy(void* to, void const* from, std::size_t bytes, cudaMemcpy
     enqueue_copy(cudaStreamLegacy, to, from, bytes, kind);
   });
 }
-
 cudaError_t cudaMemcpyAsync(void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return call(__func__, [&] { enqueue_copy(stream, to, from, bytes, kind); });
 }
@@ -620,7 +614,6 @@ cudaError_t cudaMemset(void* pointer, int value, std::size_t bytes) {
     enqueue_memset(cudaStreamLegacy, pointer, value, bytes);
   });
 }
-
 cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStream_t stream) {
   return call(__func__, [&] { enqueue_memset(stream, pointer, value, bytes); });
 }
@@ -635,7 +628,6 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     runtime().streams.insert(*stream);
   });
 }
-
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -711,7 +703,6 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return call(__func__, [&] { delete graph; });
 }
-
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   return call(__func__, [&] { delete executable; });
 }
