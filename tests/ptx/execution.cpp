@@ -14,9 +14,10 @@ Launch launch_in_progress;
 
 std::string where(Warp const& warp) {
   Instruction const& instruction = warp.kernel->code[warp.position];
+  std::string const places = describe(warp.kernel->places_of(instruction));
   return " [" + warp.kernel->name + ", PTX line " + std::to_string(instruction.line) + " " +
          std::string(instruction.opcode) + ", block " + std::to_string(warp.block->id) + " warp " +
-         std::to_string(warp.index) + " " + describe(warp.kernel->places_of(instruction)) + "]";
+         std::to_string(warp.index) + (places.empty() ? "" : " " + places) + "]";
 }
 
 namespace {

@@ -257,6 +257,7 @@ private:
   }
 
   void parse_instruction(std::string_view text) {
+    text = trimmed(text);
     if (!std::exchange(has_placed_shared_variables_, true)) {
       place_shared_variables_of_module();
     }

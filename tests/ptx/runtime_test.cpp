@@ -488,6 +488,7 @@ TEST_CASE("copies from and to the wrong memory") {
   refused(host, device, 5, cudaMemcpyDeviceToHost);
   refused(host, device + 3, 2, cudaMemcpyDefault);
   refused(host, device, 1, cudaMemcpyDeviceToDevice);
+  refused(device, host, 1, cudaMemcpyDeviceToDevice);
   refused(device, host, 1, cudaMemcpyHostToHost);
   CHECK(cudaMemset(host, 0, sizeof host) == cudaErrorInvalidValue);
   CHECK(cudaMemset(device, 0, 5 * sizeof(float)) == cudaErrorInvalidValue);
