@@ -9,9 +9,9 @@ import torch
 
 import dense_scc
 import exact_scc
-import scc_library
+import methods
 import scenes
-from options import Options
+from dense_scc import Options
 
 _data = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data"
 _golden_cases = ("g2_colour_map", "g4_batch", "r2_colour_map")
@@ -76,12 +76,9 @@ def run(library):
     x, y = scenes.pairs((2, 3, 40, 24))
     for kernel in ("gaussian", "reciprocal_gaussian"):
         options = Options(kernel=kernel)
-        loss = scc_library.CpuLoss(library, options)
-        gradient = torch.empty_like(y)
-        loss.bind(x, y, gradient)
-        loss.value_and_gradient()
-        judged = exact_scc.rsmi_and_gradient(x, y, options)
-        _require(f"the library, {kernel}", loss.rsmi(), gradient, *judged, 1e-6, 1e-4)
+        scc = methods.make("scc", library, options, "cpu")
+        scc.bind(x, y)
+        _require(f"the library, {kernel}", *scc.result(), *exact_scc.rsmi_and_gradient(x, y, options), 1e-6, 1e-4)
     return (
         f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the judge, in float64,"
         " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the judge"
