@@ -47,10 +47,10 @@ def timed(call, device):
 
 
 def warmed_up(call, device, compiles=False):
-    """The same of a later call, if it is short or has to be compiled: the first one takes longer."""
+    """The same of the shorter of two later calls, if it is short or has to be compiled: the first one takes longer."""
     outcome, seconds = timed(call, device)
-    for _ in range(2 if seconds < 1 or compiles else 0):
-        outcome, seconds = timed(call, device)
+    if seconds < 1 or compiles:
+        seconds = min(timed(call, device)[1] for _ in range(2))
     return outcome, seconds
 
 

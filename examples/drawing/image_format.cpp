@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstddef>
 #include <stdexcept>
+#include <zlib.h>
 
 #include "image_format.hpp"
 
@@ -23,18 +24,6 @@ std::uint32_t big_endian_32(std::uint8_t const* at) {
   return (std::uint32_t{at[0]} << 24U) | (std::uint32_t{at[1]} << 16U) | (std::uint32_t{at[2]} << 8U) | at[3];
 }
 
-// The check sum of ISO 3309 over a chunk's type and data.
-std::uint32_t check_sum(std::uint8_t const* begin, std::size_t size) {
-  std::uint32_t sum = 0xFFFFFFFFU;
-  for (std::size_t k = 0; k < size; ++k) {
-    sum ^= begin[k];
-    for (int bit = 0; bit < 8; ++bit) {
-      sum = (sum >> 1U) ^ ((sum & 1U) != 0 ? 0xEDB88320U : 0U);
-    }
-  }
-  return ~sum;
-}
-
 // stb_image reads no check sums.
 char const* png_damage(Bytes const& bytes) {
   constexpr std::size_t around_data = 12;  // length, type, check sum
@@ -44,7 +33,7 @@ char const* png_damage(Bytes const& bytes) {
     if (length > bytes.size() - at - around_data) {
       break;
     }
-    if (check_sum(&bytes[at + 4], length + 4) != big_endian_32(&bytes[at + 8 + length])) {
+    if (crc32_z(0, &bytes[at + 4], length + 4) != big_endian_32(&bytes[at + 8 + length])) {
       return "damaged PNG, a check sum is wrong";
     }
     if (std::equal(&bytes[at + 4], &bytes[at + 8], "IEND")) {

@@ -50,12 +50,8 @@ rising=$(seq 0 255)
 { printf 'P5 8 16 255\n'; bytes $(seq 1 128); } >narrow.pgm
 { printf 'P5 16 8 255\n'; bytes $(seq 1 128); } >low.pgm
 
-# Help
 succeeds --help
-for option in --out --csv --worst --repeat --kernel --bandwidth --centers --center-range --beta --lambda --domain --basis \
-  --tolerance --released-code --values --pairs --synthetic --select --folds --block --bandwidths --lambdas; do
-  expect "--help names $option" grep -qF -e "$option" out.txt
-done
+expect '--help is said' grep -q '^Usage: scc_inspect ' out.txt
 
 # One pair: the numbers
 succeeds rising.pgm rising.pgm

@@ -9,7 +9,6 @@
 #include "../drawing/image_file.hpp"
 #include "archive_file.hpp"
 #include "classifier.hpp"
-#include "random_number.hpp"
 
 namespace translate_digits {
 
