@@ -24,22 +24,12 @@ done
 
 library=${SCC_COMPARE_LIBRARY-}
 if [[ -z $library && " $* " != *' --help '* && " $* " != *' -h '* ]]; then
-  build=$root/build/compare
-  options=(-DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_EXAMPLES=OFF -DSCC_BUILD_BENCH=OFF
-    -DSCC_BUILD_COMPARE=ON -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
+  options=(-DSCC_BUILD_EXAMPLES=OFF -DSCC_BUILD_COMPARE=ON -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
   if [[ " $* " == *' cuda '* || " $* " == *'=cuda '* ]]; then
     options+=(-DSCC_BUILD_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=native)
   fi
-  mkdir -p "$build"
-  echo "Building scc_compare ..."
-  if ! {
-    cmake -S "$root" -B "$build" "${options[@]}"
-    cmake --build "$build" --parallel "$(nproc)" --target scc_compare
-  } > "$build/build.log" 2>&1; then
-    cat "$build/build.log" >&2
-    echo "bench/compare/run.sh: scc_compare could not be built (it needs cmake, g++ and libeigen3-dev)" >&2
-    exit 1
-  fi
-  library=$build/bench/compare/libscc_compare.so
+  source "$root/examples/build_program.sh"
+  build_program compare scc_compare "${options[@]}"
+  library=$root/build/compare/bench/compare/libscc_compare.so
 fi
 exec "$python" "$here/compare.py" --library "$library" "$@"

@@ -59,15 +59,9 @@ expect '--help is said' grep -q '^Usage: scc_translate_digits ' out.txt
 rejects 2 '--data'
 rejects 2 '--out' --data data
 rejects 2 '--frobnicate' --data data --out o --frobnicate
-rejects 2 'more' --data data --out o more
-rejects 2 '--seed' --data data --out o --seed
 rejects 2 '--method' --data data --out o --method vae
-rejects 2 '--direction' --data data --out o --direction m
-rejects 2 '--kernel' --data data --out o --kernel cubic
-rejects 2 '--device' --data data --out o --device tpu
 rejects 2 '--iterations' --data data --out o --iterations 0
 rejects 2 '--batch' --data data --out o --batch 1.5
-rejects 2 '--scc' --data data --out o --scc -1
 rejects 2 '--scc' --data data --out o --scc nan
 rejects 2 'bandwidth' --data data --out o --bandwidth 0
 

@@ -58,7 +58,6 @@ if [[ -z $jobs ]]; then
   jobs=$([[ $device == cuda ]] && echo 1 || nproc)
 fi
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || complain "--jobs is '$jobs', must be a whole number, at least 1" 2
-[[ $direction =~ ^(m-mm|mm-m)$ ]] || complain "--direction is '$direction', must be one of: m-mm, mm-m" 2
 for method in $methods; do
   [[ $method =~ ^(gan|cyclegan|gcgan-rot|gcgan-vf)$ ]] ||
     complain "--methods has '$method', must be of: gan, cyclegan, gcgan-rot, gcgan-vf" 2
@@ -79,23 +78,15 @@ awk -v w="$scc" 'BEGIN { exit !(w ~ /^[0-9.]+$/ && w > 0) }' || complain "--scc 
 
 if [[ -z $program ]]; then
   source "$root/.ci/packages.sh"
+  source "$root/examples/build_program.sh"
   libtorch=(libtorch-dev)
   if [[ -n ${CMAKE_PREFIX_PATH:-} ]]; then
     libtorch=()
   fi
   require_packages "${build_packages[@]}" "${example_packages[@]}" zlib1g-dev "${libtorch[@]}"
-  build=$root/build/translate_digits
-  mkdir -p "$build"
-  cuda=$([[ $device == cuda ]] && echo ON || echo OFF)
-  echo "Building scc_translate_digits ..."
-  if ! {
-    cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF -DSCC_BUILD_CUDA="$cuda"
-    cmake --build "$build" --parallel "$(nproc)" --target scc_translate_digits
-  } > "$build/build.log" 2>&1; then
-    tail -n 30 "$build/build.log" >&2
-    complain "scc_translate_digits could not be built"
-  fi
-  program=$build/examples/translate_digits/scc_translate_digits
+  build_program translate_digits scc_translate_digits \
+    -DSCC_BUILD_CUDA="$([[ $device == cuda ]] && echo ON || echo OFF)"
+  program=$root/build/translate_digits/examples/translate_digits/scc_translate_digits
 fi
 
 # Each run has one thread: several runs are the better use of several cores.
