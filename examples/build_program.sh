@@ -4,8 +4,8 @@
 
 # To be sourced.
 
-# build_program FOLDER TARGET [CMAKE OPTION...]: builds one target of this checkout in build/FOLDER. What cmake says is shown
-# if it fails.
+# build_program FOLDER TARGET [CMAKE OPTION...]: builds one target of this checkout in build/FOLDER. What CMake says is
+# shown if it fails.
 build_program() {
   local root build=$1 target=$2
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

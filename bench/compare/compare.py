@@ -143,8 +143,8 @@ class Comparison:
         return result
 
     def _first_calls(self, method):
-        """What a bound method computes, and the seconds of a call in each mode, roughly. After this it has compiled what
-        it compiles, and takes the faster way through a batch: all at once, or image by image."""
+        """What a bound method computes, and the seconds of a call in each mode, roughly. After this it has compiled
+        what it compiles, and takes the faster way through a batch: all at once, or image by image."""
         found = {}
         for count in method.choices:
             if count is not None:

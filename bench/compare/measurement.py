@@ -107,7 +107,9 @@ def in_pairs(subject, others, expected, device, budget, most_rounds, length):
         return numpy.quantile(values, (0.25, 0.5, 0.75)) if values else None
 
     return {
-        at: Timing(quartiles([s for s, _ in taken]), numpy.median([b for _, b in taken]), len(taken), quartiles(ratios[at]))
+        at: Timing(
+            quartiles([s for s, _ in taken]), numpy.median([b for _, b in taken]), len(taken), quartiles(ratios[at])
+        )
         for at, taken in samples.items()
     }
 

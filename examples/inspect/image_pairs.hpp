@@ -31,8 +31,8 @@ public:
   /// Reads each pair, and says on stderr how far it is.
   ///
   /// @param measure  Called with each pair that can be read; what it throws is the reason why the pair failed.
-  /// @param finish   Called after it with the name and the reason, which is empty if the pair did not fail. What it throws
-  ///                 ends everything.
+  /// @param finish   Called after it with the name and the reason, which is empty if the pair did not fail. What it
+  ///                 throws ends everything.
   void for_each(std::function<void(ImagePair const&)> const& measure,
                 std::function<void(std::string const&, std::string const&)> const& finish) const;
 

@@ -83,7 +83,7 @@ if [[ -z $program ]]; then
   if [[ -n ${CMAKE_PREFIX_PATH:-} ]]; then
     libtorch=()
   fi
-  require_packages "${build_packages[@]}" "${example_packages[@]}" zlib1g-dev "${libtorch[@]}"
+  require_packages "${build_packages[@]}" "${example_packages[@]}" "${libtorch[@]}"
   build_program translate_digits scc_translate_digits \
     -DSCC_BUILD_CUDA="$([[ $device == cuda ]] && echo ON || echo OFF)"
   program=$root/build/translate_digits/examples/translate_digits/scc_translate_digits
@@ -93,7 +93,7 @@ fi
 export OMP_NUM_THREADS=1
 mkdir -p "$out"
 common=(--data "$data" --classifier "$out/classifiers" --direction "$direction" --device "$device" --kernel "$kernel"
-  ${sizes[@]+"${sizes[@]}"} ${more[@]+"${more[@]}"})
+  "${sizes[@]}" "${more[@]}")
 
 # place <method> <weight> <seed>: the folder of a run.
 place() { echo "$out/$size-$direction-$1-scc$2${kernel_suffix}-seed$3"; }
@@ -122,7 +122,7 @@ train() {
   fi
   mkdir -p "$folder"
   echo "$arguments" > "$folder/arguments.txt"
-  "$program" "${common[@]}" --method "$1" --scc "$2" --seed "$3" --out "$folder" ${resume[@]+"${resume[@]}"} \
+  "$program" "${common[@]}" --method "$1" --scc "$2" --seed "$3" --out "$folder" "${resume[@]}" \
     > "$folder/log.txt" 2>&1 &
   local trainer=$!
   trap 'kill "$trainer"' TERM
@@ -141,7 +141,7 @@ fi
 tail -n 1 "$out/classifier.log"
 
 running=()
-trap 'kill ${running[@]+"${running[@]}"} 2> /dev/null || true; wait' EXIT
+trap 'kill "${running[@]}" 2> /dev/null || true; wait' EXIT
 trap 'exit 130' INT TERM
 finish_one() {
   local ended
@@ -150,7 +150,7 @@ finish_one() {
   for process in "${running[@]}"; do
     [[ $process == "$ended" ]] || left+=("$process")
   done
-  running=(${left[@]+"${left[@]}"})
+  running=("${left[@]}")
 }
 for seed in $seeds; do
   for method in $methods; do

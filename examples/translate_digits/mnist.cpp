@@ -19,8 +19,8 @@ namespace {
 
 constexpr char const* digits_source = "; get it from https://ossci-datasets.s3.amazonaws.com/mnist/";
 
-// The content of a file in the format IDX, packed or not. (torch::data::datasets::MNIST reads no packed files, only the whole
-// 60,000 and 10,000 images, and does not see files that end early.)
+// The content of a file in the format IDX, packed or not. (torch::data::datasets::MNIST reads no packed files, only the
+// whole 60,000 and 10,000 images, and does not see files that end early.)
 class IdxFile {
 public:
   explicit IdxFile(std::filesystem::path path) : path_(std::move(path)) {
