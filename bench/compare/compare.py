@@ -88,7 +88,10 @@ class Comparison:
     def __init__(self, arguments):
         self.arguments = arguments
         self.options = Options(kernel=arguments.kernel)
-        self.scc = methods.make("scc", arguments.library, self.options, arguments.device)
+        try:
+            self.scc = methods.make("scc", arguments.library, self.options, arguments.device)
+        except RuntimeError as error:
+            sys.exit(f"bench/compare: scc itself cannot run: {error}")
         self.others, self.left_out = [], []
         for key in arguments.methods:
             try:
