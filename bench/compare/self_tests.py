@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""What must hold before anything is measured: that the formulations, the judge and the library mean the same."""
+"""What must hold before anything is measured: that the formulations, the reference and the library mean the same."""
 
 import pathlib
 
@@ -69,7 +69,7 @@ def run(library):
         results = {
             "the published formulation": by_autograd(dense_scc.published, x, y, options),
             "the factorised formulation": by_autograd(dense_scc.factorised, x, y, options),
-            "the judge": exact_scc.rsmi_and_gradient(x, y, options),
+            "the reference": exact_scc.rsmi_and_gradient(x, y, options),
         }
         for what, result in results.items():
             _require(f"{what} on {name}", *result, rsmi, gradient, 1e-9, 1e-9)
@@ -80,7 +80,7 @@ def run(library):
         scc.bind(x, y)
         _require(f"the library, {kernel}", *scc.result(), *exact_scc.rsmi_and_gradient(x, y, options), 1e-6, 1e-4)
     return (
-        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the judge, in float64,"
-        " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the judge"
+        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the reference, in float64,"
+        " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the reference"
         " on a small scene."
     )
