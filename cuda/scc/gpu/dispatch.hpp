@@ -47,6 +47,8 @@ struct BackwardPass {
 /// one that is used.
 template <class = void>
 struct Dispatch {
+  /// Loads all kernels on the device of the state, which is current; throws Error if a CUDA call fails.
+  static void load_kernels(DeviceState const& state);
   /// Enqueues a forward pass on the stream; throws Error if a launch fails.
   static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
   /// Enqueues a backward pass, likewise.

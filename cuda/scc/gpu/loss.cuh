@@ -17,6 +17,7 @@
 #include "kernels/histogram.cuh"
 #include "kernels/moments.cuh"
 #include "launch.cuh"
+#include "load_kernel.cuh"
 #include "loss.hpp"
 
 namespace scc::gpu {
@@ -168,6 +169,15 @@ void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pas
   bool const fits = bytes <= state.shared_bytes();
   GradientKernel<Real> const kernel{gradient_histogram<Real>, "gradient_histogram", fits ? bytes : 0, fits};
   launch_gradient(kernel, state, pass, stream);
+}
+
+template <class Tag>
+void Dispatch<Tag>::load_kernels(DeviceState const& state) {
+  auto const load = [&state](auto... kernels) { (load_kernel(kernels, state.block_shared_bytes()), ...); };
+  load(moments_triangle<small_triangle_degree>, moments_triangle<triangle_degree>);
+  load(gradient_triangle<small_triangle_degree>, gradient_triangle<triangle_degree>);
+  load(moments_tile<float>, moments_tile<double>, gradient_tile<float>, gradient_tile<double>);
+  load(moments_histogram<float>, moments_histogram<double>, gradient_histogram<float>, gradient_histogram<double>);
 }
 
 template <class Tag>
