@@ -507,9 +507,9 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
     } else if (launch.stream->capture == cudaStreamCaptureStatusActive &&
                function->loaded_on.count(current_device) == 0) {
       invalidate_captures([&](CUstream_st const& stream) { return &stream == launch.stream; }, cudaSuccess);
-      return explain(cudaErrorStreamCaptureUnsupported,
-                     "the first launch of " + function->name + " on device " + std::to_string(current_device) +
-                       " is captured, and some drivers cannot load a kernel then");
+      return explain(cudaErrorStreamCaptureUnsupported, "the first launch of " + function->name + " on device " +
+                                                          std::to_string(current_device) +
+                                                          " is captured, and some drivers cannot load a kernel then");
     }
     if (launch.blockDim.x * launch.blockDim.y * launch.blockDim.z > thread_limit(*kernel)) {
       return cudaErrorLaunchOutOfResources;

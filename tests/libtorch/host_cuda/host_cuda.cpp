@@ -91,10 +91,12 @@ at::Tensor on_device(at::Tensor const& tensor, c10::Device device) {
     throw std::bad_alloc();
   }
   return make_tensor(tensor, c10::DataPtr(
-                               memory, memory, [](void* held) {
+                               memory, memory,
+                               [](void* held) {
                                  scc::gpu::DeviceScope const own(scc::gpu::device_of(held), std::nothrow);
                                  static_cast<void>(cudaFree(held));
-                               }, device));
+                               },
+                               device));
 }
 
 // Calls an operator with all tensors and devices as those of the CPU.
