@@ -3,7 +3,8 @@
 
 /// @file
 /// A first check on a device that needs nvcc and nothing else: value and gradient of each golden case in float pixels,
-/// against the authors' released code or an independent evaluation in float64. tests/gpu.sh compiles and runs it:
+/// against the authors' released code or an independent evaluation in float64. tests/gpu.sh compiles and runs it. Exit
+/// status: 0 passed, 1 failed, 77 there is no device.
 ///
 ///     nvcc -std=c++17 -arch=native -Iinclude -Icuda -DSCC_TEST_DATA='"tests/data"' tests/gpu_smoke.cpp cuda/scc/gpu/loss.cu
 
@@ -78,6 +79,12 @@ bool passes(std::string const& name) {
 }  // namespace
 
 int main() try {
+  int devices = 0;
+  cudaError_t const code = cudaGetDeviceCount(&devices);
+  if (code != cudaSuccess || devices == 0) {
+    std::fprintf(stderr, "gpu_smoke: there is no CUDA device (%s)\n", cudaGetErrorString(code));
+    return 77;
+  }
   bool all_pass = true;
   for (std::string const& name : scc_test::golden_names()) {
     all_pass = passes(name) && all_pass;
