@@ -392,6 +392,9 @@ main() {
   if run smoke_build 200 "$nvcc" -std=c++17 -O2 "-gencode=arch=compute_$architecture,code=sm_$architecture" -Iinclude \
     -Icuda "-DSCC_TEST_DATA=\"$root/tests/data\"" tests/gpu_smoke.cpp cuda/scc/gpu/loss.cu -o "$build/gpu_smoke"; then
     run smoke 60 "$build/gpu_smoke" || true
+    if command -v compute-sanitizer > /dev/null; then
+      run smoke_memcheck 60 compute-sanitizer --tool memcheck --error-exitcode 9 "$build/gpu_smoke" || true
+    fi
   fi
   run_cmake_steps
 
