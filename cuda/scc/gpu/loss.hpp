@@ -43,8 +43,8 @@ namespace gpu {
 ///
 /// Immutable; may be copied, and shared between threads and streams that each have a Workspace of their own. Its tables
 /// live on one device, and streams, workspaces and pixels are of that device. Any device may be current in a call, and
-/// remains so. A loss may be destroyed, and made, while a stream is captured; make it before a capture by the same thread,
-/// as drivers before CUDA 12.3 may refuse to load kernels in one. Graphs: see Workspace for what must live how long.
+/// remains so. A loss may be made and destroyed while a stream is captured; but older drivers may refuse to load its
+/// kernels if it is the same thread that captures. Graphs: see Workspace for what must live how long.
 ///
 /// Pixels may be float, double, __half, __nv_bfloat16 or std::uint8_t (0..255 stands for the domain), of different types in
 /// x and y, in any layout that an ImageBatch can describe. A pixel outside the domain counts as its nearest end, and
@@ -70,6 +70,7 @@ public:
   explicit Loss(Plan plan, std::optional<int> device = std::nullopt)
       : state_(std::make_shared<DeviceState const>(std::move(plan), device)) {
     DeviceScope const scope(state_->device());
+    OutsideCaptures const outside;
     Dispatch<>::load_kernels(*state_);
   }
 
