@@ -50,7 +50,7 @@ class OnDevice {
 public:
   explicit OnDevice(int device) : device_(device) {
     DeviceScope const scope(device);
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    check(cudaStreamCreate(&stream_), "cudaStreamCreate");  // one that the default stream waits for
     Pair<float> const pair({3, 1, 19, 23}, 5);
     for (auto const& pixels : {pair.x.pixels, pair.y.pixels, pair.x.pixels, pair.y.pixels}) {
       check(cudaMalloc(&memory_.emplace_back(), bytes), "cudaMalloc");

@@ -334,6 +334,32 @@ bool touches_device_memory(void const* memory, std::size_t bytes) {
   return is_device_memory(memory, 1) || is_device_memory(static_cast<char const*>(memory) + bytes - 1, 1);
 }
 
+/// The device that has this memory, if one has.
+std::optional<int> device_of_memory(void const* pointer) {
+  auto const& memory = runtime().device_memory;
+  auto const behind = memory.upper_bound(const_cast<void*>(pointer));
+  if (behind == memory.begin()) {
+    return std::nullopt;
+  }
+  auto const& [begin, of] = *std::prev(behind);
+  auto const before = static_cast<char const*>(pointer) - static_cast<char const*>(begin);
+  return is_device_memory(begin, static_cast<std::size_t>(before) + 1) ? std::optional(of.device) : std::nullopt;
+}
+
+/// A device permits work in a stream of another device, which then waits for nothing there.
+cudaError_t check_device(cudaStream_t stream, void const* memory, void const* other) {
+  if (cudaError_t const error = check(stream)) {
+    return error;
+  }
+  std::optional<int> const device = device_of_memory(memory), of_other = device_of_memory(other);
+  int const of_stream = device_of(stream);
+  if ((device || of_other) && device != of_stream && of_other != of_stream) {
+    return report_misuse("work on memory of device " + std::to_string(device ? *device : *of_other) +
+                         " in a stream of device " + std::to_string(of_stream));
+  }
+  return cudaSuccess;
+}
+
 /// Empty if one side of a copy is where the kind of copy says; else what is wrong.
 std::string fault_of_side(char const* side, void const* memory, std::size_t bytes, bool on_device) {
   std::string const start = std::string("copy of ") + std::to_string(bytes) + " bytes: its " + side;
@@ -373,6 +399,9 @@ cudaError_t enqueue_copy(cudaStream_t stream, void* to, void const* from, std::s
   if (cudaError_t const error = check_copy(to, from, bytes, kind)) {
     return error;
   }
+  if (cudaError_t const error = check_device(stream, to, from)) {
+    return error;
+  }
   return enqueue(stream, {cudaGraphNodeTypeMemcpy, [=] {
                             cudaError_t const error = check_copy(to, from, bytes, kind);  // it may have been freed
                             if (error == cudaSuccess && bytes != 0) {
@@ -385,6 +414,9 @@ cudaError_t enqueue_copy(cudaStream_t stream, void* to, void const* from, std::s
 
 cudaError_t enqueue_memset(cudaStream_t stream, void* pointer, int value, std::size_t bytes) {
   if (cudaError_t const error = check_memset(pointer, bytes)) {
+    return error;
+  }
+  if (cudaError_t const error = check_device(stream, pointer, pointer)) {
     return error;
   }
   return enqueue(stream, {cudaGraphNodeTypeMemset, [=] {
@@ -892,15 +924,9 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, void con
   return call(__func__, [&] {
     *attributes = {};
     attributes->type = cudaMemoryTypeUnregistered;
-    auto const& memory = runtime().device_memory;
-    auto const behind = memory.upper_bound(const_cast<void*>(pointer));
-    auto const is_in = [pointer](auto const& one) {
-      auto const before = static_cast<char const*>(pointer) - static_cast<char const*>(one.first);
-      return is_device_memory(one.first, static_cast<std::size_t>(before) + 1);
-    };
-    if (behind != memory.begin() && is_in(*std::prev(behind))) {
+    if (std::optional<int> const device = device_of_memory(pointer)) {
       attributes->type = cudaMemoryTypeDevice;
-      attributes->device = std::prev(behind)->second.device;
+      attributes->device = *device;
       attributes->devicePointer = const_cast<void*>(pointer);
     } else if (runtime().host_memory.count(const_cast<void*>(pointer)) != 0) {
       attributes->type = cudaMemoryTypeHost;

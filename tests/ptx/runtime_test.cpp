@@ -798,8 +798,15 @@ TEST_CASE("memory belongs to a device, and is freed there") {
     Expected expected;
     CHECK(cudaFree(current) == cudaErrorInvalidValue);
     CHECK(cudaFreeAsync(ordered, nullptr) == cudaErrorInvalidValue);
-    CHECK(expected.take().size() == 2);
+    // Nor does a stream of another device work on it, but to copy it there.
+    CHECK(cudaMemsetAsync(ordered, 0, 8, nullptr) == cudaErrorInvalidValue);
+    CHECK(cudaMemcpyAsync(pinned, ordered, 8, cudaMemcpyDefault, nullptr) == cudaErrorInvalidValue);
+    CHECK(expected.take().size() == 4);
   }
+  DeviceArray here(2);
+  CHECK(cudaMemsetAsync(ordered, 0, 8, stream.get()) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(here.data(), ordered, 8, cudaMemcpyDefault, nullptr) == cudaSuccess);
+  CHECK(here.to_host() == std::vector<float>{0, 0});
   CHECK(cudaFreeAsync(ordered, stream.get()) == cudaSuccess);
   CHECK(cudaFreeHost(pinned) == cudaSuccess);
   CHECK(cudaSetDevice(1) == cudaSuccess);

@@ -219,4 +219,7 @@ void Dispatch<Tag>::backward(DeviceState const& state, BackwardPass const& pass,
   }
 }
 
+// All of it in every unit, so that the linker takes all of it from the same one.
+template struct Dispatch<>;
+
 }  // namespace scc::gpu
