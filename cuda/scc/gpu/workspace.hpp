@@ -91,6 +91,7 @@ struct WorkspaceView {
 /// moved keeps its memory, and keeps the tables of its loss, even if that is destroyed. It may be destroyed while a stream
 /// is captured, by this thread or another. Its memory is not part of the graph: while its own stream is captured it is
 /// freed at once, and work enqueued before the capture must have finished.
+/// @ingroup loss
 class Workspace {
 public:
   /// Bytes of device memory that batches of up to `max_images` images need.
