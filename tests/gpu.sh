@@ -17,9 +17,9 @@ usage: bash tests/gpu.sh [--out FOLDER] [--full]
 
 The smoke test needs the CUDA toolkit and g++ alone. The rest needs CMake 3.24 and Eigen; the tests need Catch2, the
 benchmarks Google Benchmark, the comparison and the tests of the LibTorch adapter a python3 whose PyTorch uses the GPU.
-What is missing is left out, and nothing is installed. Packages in .gpu/prefix/usr, and reference data in .gpu/shared, are
-used if there are such folders. Without git the page names the commit that SCC_COMMIT holds. The GPU is the first one that
-nvidia-smi lists, or the first one of CUDA_VISIBLE_DEVICES.
+What is missing is left out, and nothing is installed. Packages in .gpu/prefix/usr, and reference data in .gpu/shared,
+are used if there are such folders. Without git the page names the commit that SCC_COMMIT holds. The GPU is the first one
+that nvidia-smi lists, or the first one of CUDA_VISIBLE_DEVICES.
 
 Exit status: 0 what was run passed, 1 something failed (the page says what), 2 bad usage, 3 there is no GPU, or no nvcc
 that knows it.
@@ -45,8 +45,8 @@ cmake_problem() {
   fi
 }
 
-# find_nvcc [ROOT]: the nvcc to use. A toolkit's comes before that of the distribution, which is on the PATH and often old.
-# Fails if there is none.
+# find_nvcc [ROOT]: the nvcc to use. A toolkit's comes before that of the distribution, which is on the PATH and often
+# old. Fails if there is none.
 find_nvcc() {
   local root=${1-} candidate
   for candidate in "${CUDA_HOME:+$CUDA_HOME/bin/nvcc}" "${CUDA_PATH:+$CUDA_PATH/bin/nvcc}" \
@@ -59,8 +59,8 @@ find_nvcc() {
   command -v nvcc
 }
 
-# architecture_problem COMPUTE_CAPABILITY TOOLKIT KNOWN...: why the toolkit, which knows the architectures KNOWN, cannot make
-# code for a GPU; nothing if it can.
+# architecture_problem COMPUTE_CAPABILITY TOOLKIT KNOWN...: why the toolkit, which knows the architectures KNOWN, cannot
+# make code for a GPU; nothing if it can.
 architecture_problem() {
   local capability=$1 toolkit=$2 known
   shift 2
@@ -230,7 +230,8 @@ sys.exit(1) if not torch.cuda.is_available() else print(torch.utils.cmake_prefix
       return
     fi
     rm -f "$build/CMakeCache.txt"
-    run configure_without_torch 60 cmake -S . -B "$build" "${options[@]}" -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON || return 0
+    options+=(-DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
+    run configure_without_torch 60 cmake -S . -B "$build" "${options[@]}" || return 0
   fi
   if [[ ${CMAKE_GENERATOR-} == Ninja* ]]; then
     keep_going=(-k 0)
@@ -252,7 +253,8 @@ sys.exit(1) if not torch.cuda.is_available() else print(torch.utils.cmake_prefix
   fi
   if command -v compute-sanitizer > /dev/null; then
     # The first gets every test; the others, which take longer, those that lead through the code of the default options.
-    read -r -d '' -a programs < <(cd "$build/tests" 2> /dev/null && ls -d *_test_gpu libtorch/*_test_gpu 2> /dev/null) || true
+    read -r -d '' -a programs \
+      < <(cd "$build/tests" 2> /dev/null && ls -d *_test_gpu libtorch/*_test_gpu 2> /dev/null) || true
     sanitize memcheck 100 "${programs[@]}"
     sanitize racecheck 60 graph_test_gpu golden_test_gpu
     sanitize initcheck 60 graph_test_gpu golden_test_gpu

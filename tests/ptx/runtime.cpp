@@ -346,15 +346,15 @@ std::optional<int> device_of_memory(void const* pointer) {
   return is_device_memory(begin, static_cast<std::size_t>(before) + 1) ? std::optional(of.device) : std::nullopt;
 }
 
-/// A device permits work in a stream of another device, which then waits for nothing there.
-cudaError_t check_device(cudaStream_t stream, void const* memory, void const* other) {
+/// A device permits copies in a stream of a third device, but such a stream does not wait for what its kernels do.
+cudaError_t check_device(cudaStream_t stream, void const* to, void const* from) {
   if (cudaError_t const error = check(stream)) {
     return error;
   }
-  std::optional<int> const device = device_of_memory(memory), of_other = device_of_memory(other);
+  std::optional<int> const of_to = device_of_memory(to), of_from = device_of_memory(from);
   int const of_stream = device_of(stream);
-  if ((device || of_other) && device != of_stream && of_other != of_stream) {
-    return report_misuse("work on memory of device " + std::to_string(device ? *device : *of_other) +
+  if ((of_to || of_from) && of_to != of_stream && of_from != of_stream) {
+    return report_misuse("copy from or to memory of device " + std::to_string(of_to ? *of_to : *of_from) +
                          " in a stream of device " + std::to_string(of_stream));
   }
   return cudaSuccess;
@@ -414,9 +414,6 @@ cudaError_t enqueue_copy(cudaStream_t stream, void* to, void const* from, std::s
 
 cudaError_t enqueue_memset(cudaStream_t stream, void* pointer, int value, std::size_t bytes) {
   if (cudaError_t const error = check_memset(pointer, bytes)) {
-    return error;
-  }
-  if (cudaError_t const error = check_device(stream, pointer, pointer)) {
     return error;
   }
   return enqueue(stream, {cudaGraphNodeTypeMemset, [=] {

@@ -42,8 +42,8 @@ public:
     check(cudaMalloc(&data_, bytes), "cudaMalloc");
   }
 
-  /// In the order of a stream: by cudaMallocAsync, or by cudaMalloc on a device without memory pools, or while the stream
-  /// is captured.
+  /// In the order of a stream: by cudaMallocAsync, or by cudaMalloc on a device without memory pools, or while the
+  /// stream is captured.
   ///
   /// @param stream  A stream of the device; must outlive the memory.
   /// @throws Error if the memory cannot be had, or the stream is another device's.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What a call changes of the calling thread's state in the CUDA runtime, and puts back: the current device, and how the
-/// thread takes part in captures.
+/// What a call changes of the calling thread's state in the CUDA runtime, and puts back: the current device, and how
+/// the thread takes part in captures.
 
 #pragma once
 
@@ -46,8 +46,8 @@ private:
   bool has_changed_ = false;
 };
 
-/// While this exists, calls of this thread that no graph can hold, such as cudaMalloc and cudaFree, are done at once. They
-/// neither fail because this or another thread captures a stream, nor invalidate that capture.
+/// While this exists, calls of this thread that no graph can hold, such as cudaMalloc and cudaFree, are done at once.
+/// They neither fail because this or another thread captures a stream, nor invalidate that capture.
 class OutsideCaptures {
 public:
   OutsideCaptures() noexcept { ignore(cudaThreadExchangeStreamCaptureMode(&mode_)); }

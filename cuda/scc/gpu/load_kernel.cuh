@@ -12,8 +12,8 @@
 
 namespace scc::gpu {
 
-/// Loads a kernel on the current device, and lets its blocks have all the shared memory that the device can give. The same
-/// for every loss, so that none sets a limit that is too low for another.
+/// Loads a kernel on the current device, and lets its blocks have all the shared memory that the device can give. The
+/// same for every loss, so that none sets a limit that is too low for another.
 ///
 /// @param kernel        Any kernel of the library.
 /// @param shared_bytes  What a block of the device can have, static and dynamic shared memory together.

@@ -56,7 +56,8 @@ namespace gpu {
 /// @ingroup loss
 class Loss {
 public:
-  /// Allocates the tables on the device, copies them there, and loads the kernels. Waits for the copy, not for other work.
+  /// Allocates the tables on the device, copies them there, and loads the kernels. Waits for the copy, not for other
+  /// work.
   ///
   /// @param options  Parameters of the estimate.
   /// @param device   Number of the device; without it, the one that is current.
@@ -89,7 +90,8 @@ public:
   /// @param y          [images, channels, height, width] translation, likewise.
   /// @param workspace  Made for this loss, or a copy of it, and at least so many images. Receives what the other functions
   ///                   need.
-  /// @param stream     Where the work is enqueued; of the loss's device. No synchronisation, no allocation; deterministic.
+  /// @param stream     Where the work is enqueued; of the loss's device. No synchronisation, no allocation;
+  ///                   deterministic.
   /// @throws std::invalid_argument before anything is enqueued, if shapes differ, an extent is negative, data is null
   ///         where there are pixels, or the workspace does not fit; Error if a launch fails, as it does in a stream of
   ///         another device.
@@ -130,8 +132,8 @@ public:
   /// @param stream     The stream of the forward pass, or one that waits for it. No synchronisation, no allocation;
   ///                   deterministic.
   /// @throws std::invalid_argument before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
-  ///         itself, or the workspace was not filled by this loss with a batch of this shape; Error if a launch fails, as
-  ///         it does in a stream of another device.
+  ///         itself, or the workspace was not filled by this loss with a batch of this shape; Error if a launch fails,
+  ///         as it does in a stream of another device.
   template <class X, class Y, class G>
   void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                 ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {

@@ -87,10 +87,10 @@ struct WorkspaceView {
 /// stream, or on streams that wait for it. Any device may be current in its calls, and remains so.
 ///
 /// A graph of captured passes holds the addresses of the workspace's memory, of the loss's tables, and of the caller's
-/// pixels, gradients and grad_loss: all must stay where they are for as long as the graph is launched. A workspace that is
-/// moved keeps its memory, and keeps the tables of its loss, even if that is destroyed. It may be destroyed while a stream
-/// is captured, by this thread or another. Its memory is not part of the graph: while its own stream is captured it is
-/// freed at once, and work enqueued before the capture must have finished.
+/// pixels, gradients and grad_loss: all must stay where they are for as long as the graph is launched. A workspace that
+/// is moved keeps its memory, and keeps the tables of its loss, even if that is destroyed. It may be destroyed while a
+/// stream is captured, by this thread or another. Its memory is not part of the graph: while its own stream is captured
+/// it is freed at once, and work enqueued before the capture must have finished.
 /// @ingroup loss
 class Workspace {
 public:
@@ -102,13 +102,14 @@ public:
   static std::size_t bytes(Loss const& loss, std::int64_t max_images);
 
   /// Owns its memory, allocated in the order of `stream` (cudaMallocAsync) and freed in its order on destruction; the
-  /// stream must outlive the workspace. On devices without memory pools, and while the stream is captured, by cudaMalloc.
-  /// Allocates; does not synchronise.
+  /// stream must outlive the workspace. On devices without memory pools, and while the stream is captured, by
+  /// cudaMalloc. Allocates; does not synchronise.
   ///
   /// @param loss        The loss that the workspace is for.
   /// @param max_images  Most images of a batch, at least 0.
   /// @param stream      Where the memory is allocated and freed; of the loss's device.
-  /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had, or the stream is another device's.
+  /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had, or the stream is of another
+  ///         device.
   Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream);
 
   /// Works in memory of the caller, which must outlive it.
@@ -117,7 +118,8 @@ public:
   /// @param max_images    Most images of a batch, at least 0.
   /// @param memory        Memory of the loss's device, aligned to 256 bytes, of any content.
   /// @param memory_bytes  At least bytes(loss, max_images).
-  /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes, or is another device's.
+  /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes, or of another device;
+  ///         Error if a CUDA call fails.
   Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes);
 
   /// Takes the memory of the other, which can then only be assigned to or destroyed.
@@ -154,8 +156,9 @@ public:
 
   /// Copies L = -mean rSMI of the last forward pass. Only enqueues the copy, which can be captured; allocates nothing.
   ///
-  /// @param loss    [1] out; pinned host memory, or device memory of any device. It must live until the stream has made the
-  ///                copy; in a graph, until its last launch has. Into pageable host memory CUDA makes the copy wait.
+  /// @param loss    [1] out; pinned host memory, or device memory of any device. It must live until the stream has made
+  ///                the copy; in a graph, until its last launch has. Into pageable host memory CUDA makes the copy
+  ///                wait.
   /// @param stream  That of the forward pass, or one that waits for it.
   /// @throws std::invalid_argument if there was no forward pass; Error if a CUDA call fails.
   void copy_loss(float* loss, cudaStream_t stream) const {

@@ -112,7 +112,7 @@ __device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t
   return __syncthreads_or(is_last) != 0;
 }
 
-/// Reads what other blocks have written, from the second-level cache: __ldcg(), which clang++ does not have for 64 bits.
+/// Reads what other blocks have written, from the second-level cache: __ldcg(), which clang++ has not for 64 bits.
 template <class T>
 __device__ inline T load_from_l2(T const* address) {
   static_assert(sizeof(T) == sizeof(unsigned long long), "64 bits");
