@@ -17,6 +17,7 @@
 #include <cuda_runtime_api.h>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -46,6 +47,7 @@ struct CUstream_st {
   int device = 0;
   unsigned flags = cudaStreamDefault;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   std::thread::id capturing_thread;
   std::vector<CUgraphNode_st> captured;
 };
@@ -73,6 +75,13 @@ struct Function {
   std::string name;
   FatBinary* binary = nullptr;
   std::map<int, std::size_t> dynamic_limits{};  // by device: what cudaFuncSetAttribute has set
+  std::set<int> loaded_on{};                    // devices, as kernels are loaded when they are first needed
+};
+
+/// Device memory as cudaMalloc and its kin have made it.
+struct DeviceMemory {
+  void* all;  // what std::free() takes
+  int device;
 };
 
 /// Runs at the end of the process. exit() must not be called there, and what follows it is of no use to a failed test.
@@ -91,8 +100,9 @@ struct Runtime {
   std::set<cudaStream_t> streams;  // those that the program has created
   std::vector<std::unique_ptr<FatBinary>> binaries;
   std::map<void const*, Function> functions;
-  std::map<void*, void*> device_memory;  // to what std::free() takes
-  std::set<std::string> error_texts;     // what cudaGetErrorString has returned remains there
+  std::map<void*, DeviceMemory> device_memory;
+  std::set<void*> host_memory;
+  std::set<std::string> error_texts;  // what cudaGetErrorString has returned remains there
 };
 
 /// Never destroyed, as losses in static objects free their memory late.
@@ -104,6 +114,7 @@ Runtime& runtime() {
 // These belong to one thread of the host, as in the real runtime.
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local int current_device = 0;
+thread_local cudaStreamCaptureMode thread_capture_mode = cudaStreamCaptureModeGlobal;
 /// The latest error of which there is more to say than its name
 thread_local std::pair<cudaError_t, char const*> explanation{cudaSuccess, nullptr};
 /// Between __cudaPushCallConfiguration and __cudaPopCallConfiguration: `kernel<<<...>>>` calls the one, then the function
@@ -164,7 +175,9 @@ void refuse_misuse(bool condition, std::string const& text) {
 // ------------------------------------------------------------------------------------------------------------- streams
 
 bool is_default(cudaStream_t stream) { return stream == nullptr || stream == cudaStreamLegacy; }
-bool is_capturing(cudaStream_t stream) { return stream->capture != cudaStreamCaptureStatusNone; }
+/// The device of a stream; the default stream is the current device's.
+int device_of(cudaStream_t stream) { return is_default(stream) ? current_device : stream->device; }
+bool is_capturing(cudaStream_t stream) { return !is_default(stream) && stream->capture != cudaStreamCaptureStatusNone; }
 
 void check(cudaStream_t stream) {
   check(is_default(stream) || runtime().streams.count(stream) != 0, cudaErrorInvalidResourceHandle);
@@ -186,7 +199,13 @@ void forbid_in_captures(cudaError_t error, Offends const& offends) {
 
 /// For calls that wait for the device or may do so, such as cudaMalloc.
 void forbid_while_capturing() {
-  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [](CUstream_st const&) { return true; });
+  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [](CUstream_st const& stream) {
+    bool const is_own = stream.capturing_thread == std::this_thread::get_id();
+    bool const is_global =
+      stream.capture_mode == cudaStreamCaptureModeGlobal && thread_capture_mode == cudaStreamCaptureModeGlobal;
+    return stream.capture_mode != cudaStreamCaptureModeRelaxed && thread_capture_mode != cudaStreamCaptureModeRelaxed &&
+           (is_own || is_global);
+  });
 }
 
 /// For calls that a capturing stream cannot record.
@@ -203,7 +222,7 @@ void enqueue(cudaStream_t stream, CUgraphNode_st const& node) {
     forbid_in_captures(cudaErrorStreamCaptureImplicit,
                        [](CUstream_st const& other) { return (other.flags & cudaStreamNonBlocking) == 0; });
   }
-  if (is_default(stream) || !is_capturing(stream)) {
+  if (!is_capturing(stream)) {
     node.run();
     return;
   }
@@ -214,7 +233,7 @@ void enqueue(cudaStream_t stream, CUgraphNode_st const& node) {
 // -------------------------------------------------------------------------------------------------------------- memory
 
 /// Device memory is filled with 0xff, which reads as NaN, and has bytes before and behind it that are nobody's.
-void allocate(void** pointer, std::size_t bytes) {
+void allocate(void** pointer, std::size_t bytes, int device) {
   check(pointer != nullptr, cudaErrorInvalidValue);
   *pointer = nullptr;
   if (bytes == 0) {
@@ -226,25 +245,49 @@ void allocate(void** pointer, std::size_t bytes) {
   check(all != nullptr, cudaErrorMemoryAllocation);
   std::memset(all, 0xff, all_bytes);
   *pointer = static_cast<char*>(all) + alignment;
-  runtime().device_memory[*pointer] = all;
+  runtime().device_memory[*pointer] = {all, device};
   add_allocation(*pointer, bytes);
 }
 
-void release(void* pointer) {
+void release(void* pointer, int device) {
   if (pointer == nullptr) {
     return;
   }
   ++counters().frees;
   auto const found = runtime().device_memory.find(pointer);
   refuse_misuse(found != runtime().device_memory.end(), "cudaFree of what is not allocated");
+  refuse_misuse(found->second.device == device, "cudaFree on device " + std::to_string(device) +
+                                                  " of memory of device " + std::to_string(found->second.device));
   remove_allocation(pointer);
-  std::free(found->second);
+  std::free(found->second.all);
   runtime().device_memory.erase(found);
 }
 
 /// Whether it begins or ends in device memory.
 bool touches_device_memory(void const* memory, std::size_t bytes) {
   return is_device_memory(memory, 1) || is_device_memory(static_cast<char const*>(memory) + bytes - 1, 1);
+}
+
+/// The device that has this memory, if one has.
+std::optional<int> device_of_memory(void const* pointer) {
+  auto const& memory = runtime().device_memory;
+  auto const behind = memory.upper_bound(const_cast<void*>(pointer));
+  if (behind == memory.begin()) {
+    return std::nullopt;
+  }
+  auto const& [begin, of] = *std::prev(behind);
+  auto const before = static_cast<char const*>(pointer) - static_cast<char const*>(begin);
+  return is_device_memory(begin, static_cast<std::size_t>(before) + 1) ? std::optional(of.device) : std::nullopt;
+}
+
+/// A device permits copies in a stream of a third device, but such a stream does not wait for what its kernels do.
+void check_device(cudaStream_t stream, void const* to, void const* from) {
+  check(stream);
+  std::optional<int> const of_to = device_of_memory(to), of_from = device_of_memory(from);
+  int const of_stream = device_of(stream);
+  refuse_misuse((!of_to && !of_from) || of_to == of_stream || of_from == of_stream,
+                "copy from or to memory of device " + std::to_string(of_to.value_or(of_from.value_or(-1))) +
+                  " in a stream of device " + std::to_string(of_stream));
 }
 
 /// One side of a copy must be where the kind of copy says.
@@ -281,6 +324,8 @@ void enqueue_checked(cudaStream_t stream, cudaGraphNodeType type, Check const& c
 void enqueue_copy(cudaStream_t stream, void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
   ++counters().copies;
   auto const check = [=] { check_copy(to, from, bytes, kind); };
+  check();
+  check_device(stream, to, from);
   enqueue_checked(stream, cudaGraphNodeTypeMemcpy, check, [=] {
     if (bytes != 0) {
       std::memmove(to, from, bytes);
@@ -359,17 +404,30 @@ void run(Function const& function, LaunchShape const& shape, void const* argumen
   }
 }
 
+/// Some drivers cannot load a kernel while a stream is capturing.
+void load_for_launch(Function& function, cudaStream_t stream) {
+  if (!is_capturing(stream)) {
+    function.loaded_on.insert(current_device);
+  } else if (stream->capture == cudaStreamCaptureStatusActive && function.loaded_on.count(current_device) == 0) {
+    stream->capture = cudaStreamCaptureStatusInvalidated;
+    throw Failure{explained(cudaErrorStreamCaptureUnsupported,
+                            "the first launch of " + function.name + " on device " + std::to_string(current_device) +
+                              " is captured, and some drivers cannot load a kernel then")};
+  }
+}
+
 cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void const* address, void** arguments) {
   return call(caller, [&] {
     ++counters().launches;
     check(launch.stream);
-    check(is_default(launch.stream) || launch.stream->device == current_device, cudaErrorInvalidResourceHandle);
+    check(device_of(launch.stream) == current_device, cudaErrorInvalidResourceHandle);
     unsigned const threads = launch.blockDim.x * launch.blockDim.y * launch.blockDim.z;
     check(is_within(launch.gridDim, 2147483647, 65535, 65535) && is_within(launch.blockDim, 1024, 1024, 64) &&
             threads <= most_threads_of_block,
           cudaErrorInvalidConfiguration);
-    Function const& function = function_at(address);
+    Function& function = function_at(address);
     Kernel const& kernel = kernel_of(function);
+    load_for_launch(function, launch.stream);
     check(kernel.most_threads == 0 || threads <= kernel.most_threads, cudaErrorLaunchOutOfResources);
     check(kernel.static_shared_bytes <= config().shared_memory_bytes &&
             launch.dynamicSmemBytes <= dynamic_limit(function, kernel),
@@ -382,7 +440,9 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
     for (Parameter const& parameter : kernel.parameters) {
       std::memcpy(argument.data() + parameter.offset, *arguments++, parameter.bytes);
     }
-    enqueue(launch.stream, {cudaGraphNodeTypeKernel, [=] { run(function, shape, argument.data()); }});
+    enqueue(launch.stream, {cudaGraphNodeTypeKernel, [function = Function(function), shape, argument] {
+                              run(function, shape, argument.data());
+                            }});
   });
 }
 
@@ -549,6 +609,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       {cudaDevAttrMaxSharedMemoryPerBlock, default_shared_bytes},
       {cudaDevAttrMaxSharedMemoryPerBlockOptin, config().shared_memory_bytes},
       {cudaDevAttrMaxThreadsPerBlock, most_threads_of_block},
+      {cudaDevAttrMemoryPoolsSupported, config().has_memory_pools ? 1 : 0},
       {cudaDevAttrComputeCapabilityMajor, static_cast<std::size_t>(architecture / 10)},
       {cudaDevAttrComputeCapabilityMinor, static_cast<std::size_t>(architecture % 10)}};
     auto const found = values.find(attribute);
@@ -560,11 +621,27 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 cudaError_t cudaFuncSetAttribute(void const* address, cudaFuncAttribute attribute, int value) {
   return call(__func__, [&] {
     Function& function = function_at(address);
+    Kernel const& kernel = kernel_of(function);
+    function.loaded_on.insert(current_device);
     auto const bytes = static_cast<std::size_t>(value);  // large if negative
     check(attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && value >= 0 &&
-            bytes + kernel_of(function).static_shared_bytes <= config().shared_memory_bytes,
+            bytes + kernel.static_shared_bytes <= config().shared_memory_bytes,
           cudaErrorInvalidValue);
     function.dynamic_limits[current_device] = bytes;
+  });
+}
+
+// What only ptxas knows, such as the number of registers, is 0.
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void const* address) {
+  return call(__func__, [&] {
+    Function& function = function_at(address);
+    Kernel const& kernel = kernel_of(function);
+    function.loaded_on.insert(current_device);
+    *attributes = {};
+    attributes->sharedSizeBytes = kernel.static_shared_bytes;
+    attributes->maxThreadsPerBlock =
+      static_cast<int>(kernel.most_threads > 0 ? kernel.most_threads : most_threads_of_block);
+    attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_limit(function, kernel));
   });
 }
 
@@ -574,27 +651,67 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   return call(__func__, [&] {
     ++counters().allocations;
     forbid_while_capturing();
-    allocate(pointer, bytes);
+    allocate(pointer, bytes, current_device);
   });
 }
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().allocations;
+    check(config().has_memory_pools, cudaErrorNotSupported);
     forbid_in_capture_of(stream);
-    allocate(pointer, bytes);
+    allocate(pointer, bytes, device_of(stream));
   });
 }
 
 cudaError_t cudaFree(void* pointer) {
   return call(__func__, [&] {
     forbid_while_capturing();
-    release(pointer);
+    release(pointer, current_device);
   });
 }
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return call(__func__, [&] {
+    check(config().has_memory_pools, cudaErrorNotSupported);
     forbid_in_capture_of(stream);
-    release(pointer);
+    release(pointer, device_of(stream));
+  });
+}
+
+// Pinned memory is ordinary memory.
+cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
+  return call(__func__, [&] {
+    ++counters().allocations;
+    forbid_while_capturing();
+    *pointer = bytes == 0 ? nullptr : std::malloc(bytes);
+    check(bytes == 0 || *pointer != nullptr, cudaErrorMemoryAllocation);
+    if (bytes != 0) {
+      std::memset(*pointer, 0xff, bytes);
+      runtime().host_memory.insert(*pointer);
+    }
+  });
+}
+cudaError_t cudaFreeHost(void* pointer) {
+  return call(__func__, [&] {
+    forbid_while_capturing();
+    counters().frees += pointer != nullptr ? 1 : 0;
+    refuse_misuse(pointer == nullptr || runtime().host_memory.erase(pointer) == 1,
+                  "cudaFreeHost of what is not allocated");
+    std::free(pointer);
+  });
+}
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, void const* pointer) {
+  return call(__func__, [&] {
+    *attributes = {};
+    attributes->type = cudaMemoryTypeUnregistered;
+    if (std::optional<int> const device = device_of_memory(pointer)) {
+      attributes->type = cudaMemoryTypeDevice;
+      attributes->device = *device;
+      attributes->devicePointer = const_cast<void*>(pointer);
+    } else if (runtime().host_memory.count(const_cast<void*>(pointer)) != 0) {
+      attributes->type = cudaMemoryTypeHost;
+      attributes->devicePointer = attributes->hostPointer = const_cast<void*>(pointer);
+    }
   });
 }
 
@@ -648,10 +765,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return call(__func__, [&] {
     check(!is_default(stream), cudaErrorStreamCaptureUnsupported);
-    check(mode == cudaStreamCaptureModeGlobal, cudaErrorNotSupported);
     check(stream);
     check(!is_capturing(stream), cudaErrorIllegalState);
     stream->capture = cudaStreamCaptureStatusActive;
+    stream->capture_mode = mode;
     stream->capturing_thread = std::this_thread::get_id();
   });
 }
@@ -660,13 +777,33 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return call(__func__, [&] {
     *graph = nullptr;
     check(stream);
-    check(!is_default(stream) && is_capturing(stream), cudaErrorIllegalState);
-    check(stream->capturing_thread == std::this_thread::get_id(), cudaErrorStreamCaptureWrongThread);
+    check(is_capturing(stream), cudaErrorIllegalState);
+    check(
+      stream->capture_mode == cudaStreamCaptureModeRelaxed || stream->capturing_thread == std::this_thread::get_id(),
+      cudaErrorStreamCaptureWrongThread);
     auto const status = std::exchange(stream->capture, cudaStreamCaptureStatusNone);
     std::vector<CUgraphNode_st> captured = std::exchange(stream->captured, {});
     check(status == cudaStreamCaptureStatusActive, cudaErrorStreamCaptureInvalidated);
     *graph = new CUgraph_st{std::move(captured)};
   });
+}
+
+// The default stream cannot say while a stream that it waits for is capturing; asking ends no capture.
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  return call(__func__, [&] {
+    *status = cudaStreamCaptureStatusNone;
+    check(stream);
+    auto const& all = runtime().streams;
+    bool const is_unknown = is_default(stream) && std::any_of(all.begin(), all.end(), [](cudaStream_t other) {
+                              return is_capturing(other) && (other->flags & cudaStreamNonBlocking) == 0;
+                            });
+    check(!is_unknown, cudaErrorStreamCaptureImplicit);
+    *status = is_capturing(stream) ? stream->capture : cudaStreamCaptureStatusNone;
+  });
+}
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  return call(__func__, [&] { std::swap(*mode, thread_capture_mode); });
 }
 
 // -------------------------------------------------------------------------------------------------------------- graphs

@@ -566,9 +566,11 @@ TEST_CASE("devices") {
   CHECK(value == 1);
   std::thread([&] { CHECK(cudaGetDevice(&value) == cudaSuccess); }).join();
   CHECK(value == 0);
-  DeviceArray array(1);
-  CHECK(launch(shape(1, 1), add, array.data) == cudaSuccess);
-  CHECK(launch(shape(1, 1, 0, stream), add, array.data) == cudaErrorInvalidResourceHandle);
+  {
+    DeviceArray array(1);
+    CHECK(launch(shape(1, 1), add, array.data) == cudaSuccess);
+    CHECK(launch(shape(1, 1, 0, stream), add, array.data) == cudaErrorInvalidResourceHandle);
+  }
   CHECK(cudaSetDevice(0) == cudaSuccess);
 
   config().multiprocessors = 7;
@@ -607,13 +609,71 @@ TEST_CASE("failures on demand") {
   CHECK(cudaFreeAsync(memory, nullptr) == cudaSuccess);
 }
 
+TEST_CASE("memory belongs to a device, and is freed there") {
+  RestoreConfig const restore;
+  config().devices = 2;
+  CHECK(cudaSetDevice(1) == cudaSuccess);
+  Stream const stream;
+  void *current = nullptr, *ordered = nullptr, *pinned = nullptr;
+  CHECK(cudaMalloc(&current, 8) == cudaSuccess);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  CHECK(cudaMallocAsync(&ordered, 8, stream) == cudaSuccess);  // on the stream's device
+  CHECK(cudaMallocHost(&pinned, 8) == cudaSuccess);
+  auto const type_of = [](void const* pointer, int device) {
+    cudaPointerAttributes attributes{};
+    CHECK(cudaPointerGetAttributes(&attributes, pointer) == cudaSuccess);
+    CHECK(attributes.device == device);
+    return attributes.type;
+  };
+  CHECK(type_of(current, 1) == cudaMemoryTypeDevice);
+  CHECK(type_of(static_cast<char*>(ordered) + 7, 1) == cudaMemoryTypeDevice);
+  CHECK(type_of(static_cast<char*>(ordered) + 8, 0) == cudaMemoryTypeUnregistered);
+  CHECK(type_of(pinned, 0) == cudaMemoryTypeHost);
+  {
+    Expected const expected;
+    CHECK(cudaFree(current) == cudaErrorInvalidValue);
+    CHECK(cudaFreeAsync(ordered, nullptr) == cudaErrorInvalidValue);
+    CHECK(cudaFreeHost(current) == cudaErrorInvalidValue);
+    // Nor does a stream of another device copy it, but to its own.
+    CHECK(cudaMemcpyAsync(pinned, ordered, 8, cudaMemcpyDefault, nullptr) == cudaErrorInvalidValue);
+    CHECK(take_reports().size() == 4);
+  }
+  DeviceArray here(2);
+  CHECK(cudaMemsetAsync(ordered, 0, 8, stream) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(here.data, ordered, 8, cudaMemcpyDefault, nullptr) == cudaSuccess);
+  CHECK(here.to_host() == std::vector<float>{0, 0});
+  CHECK(cudaFreeAsync(ordered, stream) == cudaSuccess);
+  CHECK(cudaFreeHost(pinned) == cudaSuccess);
+  CHECK(cudaSetDevice(1) == cudaSuccess);
+  CHECK(cudaFree(current) == cudaSuccess);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+}
+
+TEST_CASE("a device may have no memory pools") {
+  RestoreConfig const restore;
+  config().has_memory_pools = false;
+  int has_pools = -1;
+  CHECK(cudaDeviceGetAttribute(&has_pools, cudaDevAttrMemoryPoolsSupported, 0) == cudaSuccess);
+  CHECK(has_pools == 0);
+  void* memory = nullptr;
+  CHECK(cudaMallocAsync(&memory, 8, nullptr) == cudaErrorNotSupported);
+  CHECK(cudaFreeAsync(memory, nullptr) == cudaErrorNotSupported);
+}
+
 // ------------------------------------------------------------------------------------------------------------- captures
+
+/// Loads a kernel, so that its launches can be captured.
+void load_kernel(void (*kernel)(Argument)) {
+  cudaFuncAttributes attributes{};
+  CHECK(cudaFuncGetAttributes(&attributes, address(kernel)) == cudaSuccess);
+}
 
 /// Captures what the work enqueues on the stream.
 class Graph {
 public:
-  Graph(cudaStream_t stream, std::function<void()> const& work) {
-    REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);
+  Graph(cudaStream_t stream, std::function<void()> const& work,
+        cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal) {
+    REQUIRE(cudaStreamBeginCapture(stream, mode) == cudaSuccess);
     work();
     error = cudaStreamEndCapture(stream, &graph_);
     CHECK((graph_ != nullptr) == (error == cudaSuccess));
@@ -649,6 +709,7 @@ private:
 };
 
 TEST_CASE("a graph replays what was captured") {
+  load_kernel(add);
   DeviceArray array(2, false);
   float const start[] = {10, 20};
   Stream const stream;
@@ -690,6 +751,7 @@ TEST_CASE("what a graph uses must still be there") {
 
 TEST_CASE("what a capture does not permit makes it fail") {
   RestoreConfig const restore;
+  load_kernel(add);
   DeviceArray array(1);
   Stream const stream(cudaStreamDefault);
   void* memory = nullptr;
@@ -719,19 +781,103 @@ TEST_CASE("what a capture does not permit makes it fail") {
   }
 }
 
-TEST_CASE("a stream is captured once at a time, and by one thread") {
+TEST_CASE("which threads a capture restricts, and which may end it") {
   RestoreConfig const restore;
   Stream const stream;
-  Graph const graph(stream, [&] {
-    cudaGraph_t other = nullptr;
-    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaErrorIllegalState);
-    std::thread([&] { CHECK(cudaStreamEndCapture(stream, &other) == cudaErrorStreamCaptureWrongThread); }).join();
-  });
-  CHECK(graph.error == cudaSuccess);
+  constexpr auto global = cudaStreamCaptureModeGlobal, own = cudaStreamCaptureModeThreadLocal,
+                 relaxed = cudaStreamCaptureModeRelaxed;
+  struct Case {
+    cudaStreamCaptureMode of_capture, of_caller;
+    bool in_other_thread;
+    bool lasts;  ///< A capture during which a thread in this mode calls cudaMalloc
+  };
+  Case const cases[] = {{global, global, false, false}, {global, global, true, false},  {global, own, false, false},
+                        {global, own, true, true},      {global, relaxed, false, true}, {own, global, false, false},
+                        {own, global, true, true},      {relaxed, global, false, true}};
+  for (Case const& one : cases) {
+    auto const in_thread = [&](std::function<void()> const& work) {
+      one.in_other_thread ? std::thread(work).join() : work();
+    };
+    auto const allocate = [&] {
+      cudaStreamCaptureMode mode = one.of_caller;
+      CHECK(cudaThreadExchangeStreamCaptureMode(&mode) == cudaSuccess);
+      CHECK(mode == global);
+      void* memory = nullptr;
+      cudaMalloc(&memory, 4);
+      mode = relaxed;
+      CHECK(cudaThreadExchangeStreamCaptureMode(&mode) == cudaSuccess);
+      CHECK(mode == one.of_caller);
+      CHECK(cudaFree(memory) == cudaSuccess);
+      mode = global;
+      CHECK(cudaThreadExchangeStreamCaptureMode(&mode) == cudaSuccess);
+    };
+    Graph const graph(
+      stream, [&] { in_thread(allocate); }, one.of_capture);
+    CHECK((graph.error == cudaSuccess) == one.lasts);
+
+    Graph const ended(
+      stream,
+      [&] {
+        cudaGraph_t other = nullptr;
+        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+        CHECK(cudaStreamIsCapturing(stream, &status) == cudaSuccess);
+        CHECK(status == cudaStreamCaptureStatusActive);
+        CHECK(cudaStreamBeginCapture(stream, one.of_capture) == cudaErrorIllegalState);
+        if (one.of_capture != relaxed) {
+          std::thread([&] { CHECK(cudaStreamEndCapture(stream, &other) == cudaErrorStreamCaptureWrongThread); }).join();
+        }
+      },
+      one.of_capture);
+    CHECK(ended.error == cudaSuccess);
+  }
   cudaGraph_t none = nullptr;
   CHECK(cudaStreamEndCapture(stream, &none) == cudaErrorIllegalState);
-  CHECK(cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeGlobal) == cudaErrorStreamCaptureUnsupported);
-  CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaErrorNotSupported);
+  CHECK(cudaStreamBeginCapture(nullptr, relaxed) == cudaErrorStreamCaptureUnsupported);
+}
+
+TEST_CASE("the default stream does not say whether it is captured while another is") {
+  RestoreConfig const restore;
+  cudaStreamCaptureStatus status{};
+  for (unsigned const flags : {unsigned{cudaStreamDefault}, unsigned{cudaStreamNonBlocking}}) {
+    Stream const stream(flags);
+    Graph const graph(stream, [&] {
+      CHECK(cudaStreamIsCapturing(nullptr, &status) ==
+            (flags == cudaStreamDefault ? cudaErrorStreamCaptureImplicit : cudaSuccess));
+    });
+    CHECK(graph.error == cudaSuccess);
+  }
+  CHECK(cudaStreamIsCapturing(nullptr, &status) == cudaSuccess);
+  CHECK(status == cudaStreamCaptureStatusNone);
+}
+
+TEST_CASE("the first launch of a kernel cannot be captured unless the kernel was loaded before") {
+  RestoreConfig const restore;
+  DeviceArray array(1);
+  Registered const binary(FatBinary().add_text(90, head + add_text("of_several", "%f1")));
+  auto const capture = [&] {
+    Stream const stream;
+    cudaError_t launched = cudaSuccess;
+    Graph const graph(stream, [&] { launched = launch(shape(1, 1, 0, stream), of_several, array.data); });
+    CHECK(graph.error == (launched == cudaSuccess ? cudaSuccess : cudaErrorStreamCaptureInvalidated));
+    return launched;
+  };
+  cudaFuncAttributes attributes{};
+  std::function<cudaError_t()> const loads[] = {
+    [] { return cudaFuncSetAttribute(address(of_several), cudaFuncAttributeMaxDynamicSharedMemorySize, 48 * 1024); },
+    [&] { return launch(shape(1, 1), of_several, array.data); },
+    [&] { return cudaFuncGetAttributes(&attributes, address(of_several)); }};
+  for (auto const& load : loads) {
+    binary.add(address(of_several), "of_several");
+    CHECK(capture() == cudaErrorStreamCaptureUnsupported);
+    CHECK(load() == cudaSuccess);
+    CHECK(capture() == cudaSuccess);
+  }
+  CHECK(attributes.maxThreadsPerBlock == 1024);
+  CHECK(attributes.maxDynamicSharedSizeBytes == 48 * 1024);
+  config().devices = 2;
+  CHECK(cudaSetDevice(1) == cudaSuccess);  // each device loads it
+  CHECK(capture() == cudaErrorStreamCaptureUnsupported);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
 }
 
 // ------------------------------------------------------------------------------------------------------ end of a process
