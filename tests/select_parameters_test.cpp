@@ -16,16 +16,13 @@
 #include <utility>
 #include <vector>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
-
 #include "../bench/scene.hpp"
 #include "catch.hpp"
 #include "support/golden.hpp"
 #include "support/images.hpp"
 #include "support/layouts.hpp"
 #include "support/setups.hpp"
+#include "support/threads.hpp"
 
 using namespace scc_test;
 using scc::Candidates;
@@ -340,16 +337,11 @@ TEST_CASE("a selection does not depend on how the pixels come", "[select_paramet
       CHECK(same_table(scc::select_parameters(options, x.view(), y.view(), candidates, folds), expected));
     }
   }
-  SECTION("more threads") {
-#if defined(_OPENMP)
-    int const threads = omp_get_max_threads();
-    omp_set_num_threads(threads == 1 ? 3 : 1);
-    Selection const other = select(options, pair, candidates, folds);
-    omp_set_num_threads(threads);
-    CHECK(same_table(other, expected));
-#else
-    SCC_SKIP("compiled without OpenMP");
-#endif
+  SECTION("any number of threads") {
+    for (int const count : {1, 3}) {
+      Threads const threads(count);
+      CHECK(same_table(select(options, pair, candidates, folds), expected));
+    }
   }
   SECTION("the same numbers as doubles") {
     Pair<double> doubles(pair.x.shape);

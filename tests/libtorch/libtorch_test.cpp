@@ -181,7 +181,8 @@ double error_of_gradient(std::function<Tensor(Tensor const&)> const& objective, 
   Tensor const host = at.to(torch::kCPU).contiguous();
   double largest_error = 0;
   double const step = 1e-5;
-  for (std::int64_t k = 0; k < host.numel(); ++k) {
+  // In an interpreter each difference takes long.
+  for (std::int64_t k = 0; k < host.numel(); k += is_gpu ? 7 : 1) {
     auto const moved = [&](double by) {
       Tensor copy = host.clone();
       copy.view({-1})[k] += by;
@@ -452,19 +453,8 @@ TEST_CASE("tensors are read where they are", "[libtorch]") {
   for (auto const& translation : translations) {
     CAPTURE(translation.sizes(), translation.strides());
     Tensor const y = translation.detach().requires_grad_();
-    Tensor const x =
-      translation.dim() == 3 ? memory[1].slice(0, 0, 1) : memory[1][0].reshape({-1}).slice(0, 0, y[0][0].numel());
-    Tensor const input = translation.dim() == 3 ? x
-                                                : x.view([&] {
-                                                     auto sizes = y.sizes().vec();
-                                                     sizes[0] = sizes[1] = 1;
-                                                     return sizes;
-                                                   }())
-                                                    .expand([&] {
-                                                      auto sizes = y.sizes().vec();
-                                                      sizes[1] = 1;
-                                                      return sizes;
-                                                    }());
+    // One channel of the same memory, for all channels.
+    Tensor const input = translation.slice(translation.dim() == 3 ? 0 : 1, 0, 1);
     AllocatedBytes const before;
     Tensor const loss = scc(input, y);
     // The scalar, rSMI of two images, and what the graph notes of them.
