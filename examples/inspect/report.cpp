@@ -31,6 +31,8 @@ constexpr int column_width = page_width - margin - column_left;
 constexpr double small_text = 9.2;
 constexpr double normal_text = 9.5;
 constexpr double heading_text = 12.5;
+constexpr int disc = 24;            // behind the number of a part
+constexpr int heading_indent = 34;  // of the heading after it
 
 constexpr Color less_than_one{18, 62, 140};
 constexpr Color more_than_one{160, 20, 40};
@@ -87,13 +89,26 @@ private:
     canvas_.fill({margin, 132, page_width - 2 * margin, 1}, colors::light_grey);
   }
 
-  void draw_heading(Point at, std::string const& heading) {
-    canvas_.text(at, heading, heading_text, colors::ink, Align::left, Direction::right, Weight::bold);
+  // The number of a part, on a disc before its heading: docs/tutorial.md explains the parts by their numbers.
+  void draw_number(Point at, int number) {
+    Point const middle{at.x + disc / 2.0, at.y - heading_text / 2};
+    canvas_.lines({{middle, middle}}, disc, less_than_one);
+    canvas_.text({middle.x, middle.y + heading_text / 2 - 1}, std::to_string(number), heading_text - 2, colors::white,
+                 Align::center, Direction::right, Weight::bold);
   }
 
+  void draw_heading(Point at, int number, std::string const& heading) {
+    draw_number(at, number);
+    canvas_.text({at.x + heading_indent, at.y}, heading, heading_text, colors::ink, Align::left, Direction::right,
+                 Weight::bold);
+  }
+
+  // Images have the numbers from 1 on.
   void draw_image_heading(int index, std::string const& heading) {
-    canvas_.text({static_cast<double>(margin + index * image_step), images_top - 14},
-                 shortened(heading, heading_text - 2, image_box), heading_text - 2, colors::ink);
+    Point const at{static_cast<double>(margin + index * image_step), images_top - 14};
+    draw_number(at, index + 1);
+    canvas_.text({at.x + heading_indent, at.y - 1}, shortened(heading, heading_text - 2, image_box - heading_indent),
+                 heading_text - 2, colors::ink);
   }
 
   void draw_image(int index, std::string const& heading, drawing::Image const& image) {
@@ -158,7 +173,7 @@ private:
   }
 
   void draw_joint_plot() {
-    draw_heading({margin, plot_.top - margin_plot - 34.0}, "Which values meet, and the fitted density ratio r(u,v)");
+    draw_heading({margin, plot_.top - margin_plot - 34.0}, 4, "Which values meet, and the fitted density ratio r(u,v)");
     canvas_.shade(plot_, [&](double right, double down) {
       auto const index = [](double share, int size) { return std::min(static_cast<int>(share * size), size - 1); };
       double const r = ratio_.at(index(right, RatioMap::points), index(1 - down, RatioMap::points));
@@ -252,13 +267,13 @@ private:
 
   void draw_column() {
     double y = plot_.top - margin_plot - 34;
-    draw_heading({column_left, y}, "What the number means");
+    draw_heading({column_left, y}, 5, "What the number means");
     draw_gauge(static_cast<int>(y) + 78);
     y += 198;
-    draw_heading({column_left, y}, "How to read the plot");
+    draw_heading({column_left, y}, 6, "How to read the plot");
     draw_legend(y + 24);
-    y += 277;
-    draw_heading({column_left, y}, "Numbers");
+    y += 286;
+    draw_heading({column_left, y}, 7, "Numbers");
     draw_numbers(y + 26);
   }
 

@@ -89,6 +89,7 @@ public:
 /// Copies share their tables, which are made once for each device, and each has a last_rsmi() of its own. One object may be
 /// used by one thread at a time. It may be a static object. Units of a program that define SCC_HAS_GPU and units that do not
 /// have different classes of this name, so that they cannot hand one to each other.
+/// @ingroup loss
 class SccLoss {
 public:
   /// @param options  Parameters of the estimate; Options::released_code() for those of the authors' code.
@@ -146,6 +147,7 @@ private:
 };
 
 /// SccLoss as a module, without parameters or buffers. Hold it as Scc.
+/// @ingroup loss
 class SccImpl : public torch::nn::Cloneable<SccImpl> {
 public:
   /// @param options  Parameters of the estimate.
@@ -177,6 +179,7 @@ private:
 };
 
 /// The module as a trainer holds it: a shared pointer to a SccImpl.
+/// @ingroup loss
 TORCH_MODULE(Scc);
 
 }  // namespace SCC_LIBTORCH_PARTS

@@ -13,6 +13,7 @@
 namespace scc::gpu {
 
 /// A CUDA call, or a kernel launch, that failed. what() has the call, the error's name and its text.
+/// @ingroup loss
 class Error : public std::runtime_error {
 public:
   /// @param code  What the call returned, not cudaSuccess.

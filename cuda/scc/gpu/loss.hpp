@@ -48,6 +48,7 @@ namespace gpu {
 /// forward(), backward() and their kin only enqueue work on the stream: they do not allocate, wait for the device or read
 /// its memory, so they can be captured in a CUDA graph. Results are bitwise the same from run to run on the same device;
 /// those of a batch and of its images one by one may differ in rounding.
+/// @ingroup loss
 class Loss {
 public:
   /// Allocates the tables on the current device and copies them there (synchronises).

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance.md says why they are what they are.
+/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance_gpu.md has the reasons.
 
 #pragma once
 

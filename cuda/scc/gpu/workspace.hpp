@@ -83,6 +83,7 @@ struct WorkspaceView {
 /// Results and working memory of one batch at a time, on the device of its loss: O(images), not O(pixels). Fixed in size,
 /// so that passes allocate nothing. One forward pass at a time may use it, and the backward passes that follow on the same
 /// stream, or on streams that wait for it.
+/// @ingroup loss
 class Workspace {
 public:
   /// Bytes of device memory that batches of up to `max_images` images need.
