@@ -269,8 +269,10 @@ TEST_CASE("results agree with the CPU's whatever the options") {
   for (auto const& one : option_cases()) {
     INFO(one.name);
     Plan const plan(one.options);
-    check_agreement<float>(plan, few_straddling, one.bounds);
-    check_agreement<double>(plan, few_straddling, double_bounds);
+    // Many kernels take an interpreter long to solve.
+    Shape const shape = one.options.centers_per_axis > 9 ? Shape{1, 1, 47, 53} : few_straddling;
+    check_agreement<float>(plan, shape, one.bounds);
+    check_agreement<double>(plan, shape, double_bounds);
   }
 }
 
