@@ -450,7 +450,7 @@ void put_nan(Batch<T>& batch, std::size_t at) {
 TEMPLATE_TEST_CASE("a pixel outside the domain counts as its nearest end and has no gradient", "", float, double,
                    Eigen::half, Eigen::bfloat16) {
   OutsidePixels<TestType> const outside;
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Workspace workspace, workspace_of_clamped;
@@ -617,7 +617,7 @@ TEMPLATE_TEST_CASE("a NaN pixel makes its image, and the loss, NaN", "", float, 
   put_nan(y, 3 * image + 6);
   x.pixels[3 * image + 7] = static_cast<TestType>(2);
 
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Workspace workspace, workspace_of_good;

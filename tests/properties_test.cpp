@@ -40,7 +40,7 @@ std::vector<Shape> shapes() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("the order of the pixels means nothing", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     Loss const loss(setup.options);
     for (unsigned seed = 0; seed < 3; ++seed) {
       INFO(setup.name << ", seed " << seed);
@@ -73,7 +73,7 @@ TEMPLATE_TEST_CASE("the order of the pixels means nothing", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("the two images play the same part", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     Loss const loss(setup.options);
     for (auto const& shape : shapes()) {
       INFO(setup.name << ", " << shape.pixels() << " pixels");
@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("the two images play the same part", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("a batch is the loop over its images", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     Loss const loss(setup.options);
     for (std::int64_t const images : {1, 3, 4}) {
       INFO(setup.name << ", " << images << " images");
@@ -166,7 +166,7 @@ void check_layouts(Shape const& shape, Setup const& setup) {
 }  // namespace
 
 TEST_CASE("the layout in memory means nothing") {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     check_layouts<float>(medium, setup);
   }
   for (auto const& setup : both_bases()) {
@@ -262,7 +262,7 @@ TEST_CASE("a volume is an image of as many pixels as it has voxels") {
 }
 
 TEMPLATE_TEST_CASE("accumulate is overwrite plus add", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Pair<TestType> const pair(medium, 81);
@@ -303,7 +303,7 @@ TEMPLATE_TEST_CASE("accumulate is overwrite plus add", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("the gradient is linear in grad_loss", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Pair<TestType> const pair({2, 3, 9, 17}, 91);
@@ -330,7 +330,7 @@ TEMPLATE_TEST_CASE("the gradient is linear in grad_loss", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("calls that do two things do what two calls do", "", float, double) {
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Pair<TestType> const pair(medium, 101);
@@ -377,7 +377,7 @@ TEMPLATE_TEST_CASE("all instruction sets give the same, to rounding", "", float,
   if (scc::cpu::available_instructions() == scc::cpu::Instructions::baseline) {
     SCC_SKIP("this processor has the baseline instructions only");
   }
-  for (auto const& setup : kernels_and_bases()) {
+  for (auto const& setup : all_setups()) {
     scc::Plan const plan(setup.options);
     Loss const baseline(plan, scc::cpu::Instructions::baseline), avx2(plan, scc::cpu::Instructions::avx2);
     for (auto const& shape : shapes()) {

@@ -31,6 +31,9 @@ using Loss = scc::cpu::Loss;
 using Workspace = scc::cpu::Workspace;
 #endif
 
+/// Both bases with both kernels, or on the GPU with one: its code has no kernels but in tables, as golden_test.cpp shows.
+inline std::vector<Setup> all_setups() { return is_gpu ? both_bases() : kernels_and_bases(); }
+
 /// The workspace that goes with a loss, in tests that compare the backends.
 template <class AnyLoss>
 using WorkspaceOf = std::conditional_t<std::is_same_v<AnyLoss, scc::cpu::Loss>, scc::cpu::Workspace, Workspace>;
