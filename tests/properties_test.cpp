@@ -371,27 +371,3 @@ TEST_CASE("copies of a loss share workspaces, and outlive each other") {
     CHECK(copy.options().centers_per_axis == setup.options.centers_per_axis);
   }
 }
-
-#if !defined(SCC_TEST_BACKEND_GPU)
-TEMPLATE_TEST_CASE("all instruction sets give the same, to rounding", "", float, double) {
-  if (scc::cpu::available_instructions() == scc::cpu::Instructions::baseline) {
-    SCC_SKIP("this processor has the baseline instructions only");
-  }
-  for (auto const& setup : all_setups()) {
-    scc::Plan const plan(setup.options);
-    Loss const baseline(plan, scc::cpu::Instructions::baseline), avx2(plan, scc::cpu::Instructions::avx2);
-    for (auto const& shape : shapes()) {
-      INFO(setup.name << ", " << shape.pixels() << " pixels");
-      Pair<TestType> const pair(shape, 131);
-      auto const expected = evaluate(baseline, pair), actual = evaluate(avx2, pair);
-      CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
-      if (shape.pixels() > 1) {
-        CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
-        CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
-      }
-    }
-    CHECK(same_bits(evaluate(Loss(setup.options), Pair<TestType>(medium, 131)),
-                    evaluate(avx2, Pair<TestType>(medium, 131))));
-  }
-}
-#endif
