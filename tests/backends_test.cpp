@@ -29,7 +29,6 @@
 #include "support/backend.hpp"
 #include "support/device.hpp"
 #include "support/images.hpp"
-#include "support/layouts.hpp"
 #include "support/results.hpp"
 #include "support/setups.hpp"
 
@@ -391,34 +390,6 @@ TEST_CASE("CUDA's own 16-bit types are the same numbers") {
   CHECK(same_bits(dy_again.pixels, dy.pixels));
 }
 
-TEST_CASE("results agree with the CPU's whatever the layouts in memory") {
-  Shape const shape{3, 3, 23, 29};
-  std::vector<Layout> const ways = layouts(shape);
-  for (auto const& setup : both_bases()) {
-    Loss const loss(setup.options);
-    Pair<float> const pair(shape, 5);
-    auto const expected = evaluate<double>(scc::cpu::Loss(setup.options), shape, widened(setup.options, pair.x).view(),
-                                           widened(setup.options, pair.y).view());
-    for (std::size_t k = 0; k < ways.size(); ++k) {
-      Layout const &x_way = ways[k], &y_way = ways[(k + 3) % ways.size()], &d_way = ways[(k + 7) % ways.size()];
-      INFO(setup.name << "; x " << x_way.name << ", y " << y_way.name << ", gradients " << d_way.name);
-      Arranged<float> x(shape, x_way, 77), y(shape, y_way, 77), dx(shape, d_way, -55), dy(shape, x_way, -55);
-      x.fill(pair.x.pixels);
-      y.fill(pair.y.pixels);
-      Workspace workspace;
-      Results<float> actual;
-      actual.loss = loss.forward(x.view(), y.view(), workspace);
-      loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view());
-      actual.rsmi = workspace.rsmi();
-      actual.dx = dx.dense();
-      actual.dy = dy.dense();
-      check_near(actual, expected, float_bounds);
-      CHECK(dx.gaps_are_untouched());
-      CHECK(dy.gaps_are_untouched());
-    }
-  }
-}
-
 namespace {
 
 /// Pixels that begin `offset` elements after an address that any vector may have.
@@ -617,27 +588,6 @@ TEST_CASE("counts of out-of-domain and NaN pixels are those of the CPU, image by
   }
 }
 
-TEST_CASE("statistics in the original kernels agree with the CPU's") {
-  Pair<double> const pair(straddling, 19);
-  for (auto const& setup : kernels_and_bases()) {
-    INFO(setup.name);
-    Loss const loss(setup.options);
-    scc::cpu::Loss const cpu_loss(setup.options);
-    Workspace workspace;
-    scc::cpu::Workspace cpu_workspace;
-    loss.forward(pair.x.view(), pair.y.view(), workspace);
-    cpu_loss.forward(pair.x.view(), pair.y.view(), cpu_workspace);
-    for (std::int64_t const image : {0, 2, 4}) {
-      scc::Statistics const actual = loss.statistics(workspace, image);
-      scc::Statistics const expected = cpu_loss.statistics(cpu_workspace, image);
-      CHECK((actual.h - expected.h).norm() <= 1e-10 * expected.h.norm());
-      CHECK((actual.H - expected.H).norm() <= 1e-10 * expected.H.norm());
-      CHECK((actual.alpha - expected.alpha).norm() <= 1e-7 * expected.alpha.norm());
-      CHECK(actual.rsmi == workspace.rsmi()[static_cast<std::size_t>(image)]);
-    }
-  }
-}
-
 TEST_CASE("a workspace that does not fit is refused") {
   scc::gpu::Loss const loss;
   std::size_t const bytes = scc::gpu::Workspace::bytes(loss, 3);
@@ -708,17 +658,6 @@ TEST_CASE("a workspace can be moved, and takes its results along") {
   // NOLINTNEXTLINE(bugprone-use-after-move): what is left of it is what is tested
   CHECK_THAT(message_of([&] { pair.run(loss, first, stream()); }), contains("the workspace was made for another loss"));
   CHECK_THAT(message_of([&] { static_cast<void>(first.diagnostics(0, stream())); }), contains("holds 0 images"));
-}
-
-TEST_CASE("a workspace outlives its loss, and a copy of the loss goes on with it") {
-  DevicePair<float> const pair(Pair<float>({3, 1, 5, 7}, 25));
-  auto loss = std::make_unique<scc::gpu::Loss>();
-  scc::gpu::Workspace workspace(*loss, 3, stream());
-  auto const expected = pair.evaluate(*loss, workspace);
-  scc::gpu::Loss const copy = *loss;
-  loss.reset();
-  CHECK(same_bits(pair.read(workspace), expected));
-  CHECK(same_bits(pair.evaluate(copy, workspace), expected));
 }
 
 TEST_CASE("streams share a loss, each with a workspace of its own") {
