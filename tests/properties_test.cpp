@@ -238,29 +238,6 @@ TEST_CASE("stride 0 repeats pixels as a copy would") {
   }
 }
 
-TEST_CASE("a volume is an image of as many pixels as it has voxels") {
-  std::int64_t const depth = 5, height = 6, width = 7;
-  Shape const as_image{2, 1, depth * height, width};
-  Pair<float> const pair(as_image, 71);
-  // A part of a larger volume, its slices as channels.
-  Shape const as_channels{2, depth, height, width};
-  Layout const part{"part of a larger volume", {1000, 9 * 8, 9, 1}};
-  Arranged<float> x(as_channels, part, 77), dx(as_channels, part, -55);
-  x.fill(pair.x.pixels);
-  auto const y = ImageBatch<float const>::contiguous(pair.y.pixels.data(), 2, depth, height, width);
-  for (auto const& setup : both_bases()) {
-    INFO(setup.name);
-    Loss const loss(setup.options);
-    auto const expected = evaluate(loss, pair);
-    Workspace workspace;
-    std::vector<double> const value{loss.forward(x.view(), y, workspace)};
-    CHECK(same_to_rounding(value, std::vector<double>{expected.loss}, rsmi_rounding<float>));
-    loss.backward_x(x.view(), y, workspace, 1.0, dx.view());
-    CHECK(same_to_rounding(dx.dense(), expected.dx, gradient_rounding<float>));
-    CHECK(dx.gaps_are_untouched());
-  }
-}
-
 TEMPLATE_TEST_CASE("accumulate is overwrite plus add", "", float, double) {
   for (auto const& setup : all_setups()) {
     INFO(setup.name);
