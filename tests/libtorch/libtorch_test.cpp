@@ -104,7 +104,9 @@ void require_same(Outcome const& actual, Outcome const& expected) {
 }  // namespace
 
 TEST_CASE("the functor matches the released code", "[libtorch]") {
-  for (auto const& name : scc_test::golden_names()) {
+  // golden_test.cpp has all of them on the GPU.
+  for (auto const& name :
+       is_gpu ? std::vector<std::string>{"g4_batch", "n1_narrow", "r2_colour_map"} : scc_test::golden_names()) {
     auto const golden = scc_test::read_golden(name);
     CAPTURE(golden.name);
     std::vector<std::int64_t> const sizes{golden.images, golden.channels, golden.height, golden.width};
