@@ -4,8 +4,8 @@
 /// @file
 /// The structure consistency loss as a term of a LibTorch trainer, for tensors on the CPU and on CUDA devices:
 ///
-///     scc::libtorch::SccLoss scc;
-///     auto loss = adversarial + weight * scc(input, translation);
+///     scc::libtorch::SccLoss structure_loss;
+///     auto loss = adversarial + weight * structure_loss(input, translation);
 ///     loss.backward();
 ///
 /// For any C++17 compiler and LibTorch from 1.13 on. docs/libtorch.md says how to add it to a trainer.

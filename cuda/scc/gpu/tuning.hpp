@@ -51,9 +51,6 @@ inline constexpr int pixels_per_float_sum = 64;
 /// out-of-domain and NaN pixels are 16 bytes.
 inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
-/// Dynamic shared memory that every device gives without being asked.
-inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;
-
 /// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
 inline constexpr int most_unknowns_of_a_warp = 64;
 
