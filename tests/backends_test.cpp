@@ -269,7 +269,7 @@ TEST_CASE("results agree with the CPU's whatever the options") {
     INFO(one.name);
     Plan const plan(one.options);
     // Many kernels take an interpreter long to solve.
-    Shape const shape = one.options.centers_per_axis > 9 ? Shape{1, 1, 47, 53} : few_straddling;
+    Shape const shape = one.options.centers_per_axis > 9 ? Shape{1, 1, 47, 53} : Shape{2, 1, 47, 53};
     check_agreement<float>(plan, shape, one.bounds);
     check_agreement<double>(plan, shape, double_bounds);
   }
@@ -281,7 +281,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
     Plan const plan(setup.options);
     for (Shape const& shape :
          {Shape{1, 1, 1, 1023}, Shape{1, 1, 1, 1024}, Shape{2, 1, 1, 1025}, Shape{3, 1, 1, 2500}, Shape{2, 1, 64, 64},
-          Shape{11, 3, 19, 23}, Shape{1, 1, 1, 9001}, Shape{5, 3, 1, 500}, Shape{3, 1, 150, 150}}) {
+          Shape{11, 3, 19, 23}, Shape{1, 1, 1, 9001}, Shape{5, 3, 1, 500}, Shape{2, 1, 120, 120}}) {
       check_agreement<float>(plan, shape, float_bounds);
       check_agreement<double>(plan, shape, double_bounds);
     }
@@ -290,7 +290,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
     Options few_kernels = setup.options;
     few_kernels.centers_per_axis = 2;  // as each of many images is solved
     Plan const small_plan(few_kernels);
-    for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{300, 1, 1, 1}, Shape{60, 1, 1, 5}}) {
+    for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{150, 1, 1, 1}, Shape{30, 1, 1, 5}}) {
       check_agreement<float>(shape.images < 10 ? plan : small_plan, shape, few);
       check_agreement<double>(shape.images < 10 ? plan : small_plan, shape, double_bounds);
     }
@@ -443,25 +443,23 @@ TEMPLATE_TEST_CASE("where the pixels begin means nothing, to the bit", "", float
 
 TEMPLATE_TEST_CASE("repeated calls give the same bits, in whatever workspace and whatever was in its memory", "", float,
                    double) {
-  Pair<TestType> const pair(straddling, 9), other({3, 1, 20, 90}, 10);
+  Pair<TestType> const pair(few_straddling, 9), other({3, 1, 20, 90}, 10);
   DevicePair<TestType> const on_device(pair), other_on_device(other);
   for (auto const& setup : both_bases()) {
     INFO(setup.name);
     scc::gpu::Loss const loss(setup.options);
-    scc::gpu::Workspace owned(loss, straddling.images, stream());
+    scc::gpu::Workspace owned(loss, pair.shape.images, stream());
     auto const expected = on_device.evaluate(loss, owned);
     for (int run = 0; run < 2; ++run) {
       other_on_device.run(loss, owned, stream());
       CHECK(same_bits(on_device.evaluate(loss, owned), expected));
     }
-    for (int const garbage : {0x00, 0x7f, 0xff}) {
-      for (std::int64_t const max_images : {straddling.images, straddling.images + 30}) {
-        INFO("filled with " << garbage << ", for " << max_images << " images");
-        WrappedWorkspace const wrapped(loss, max_images, garbage);
-        CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
-        CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
-        CHECK((*wrapped).diagnostics(stream()).x_nan == 0);
-      }
+    for (auto const& [garbage, spare_images] : {std::pair{0x7f, 0}, std::pair{0xff, 30}}) {
+      INFO("filled with " << garbage << ", for " << spare_images << " images more");
+      WrappedWorkspace const wrapped(loss, pair.shape.images + spare_images, garbage);
+      CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
+      CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
+      CHECK((*wrapped).diagnostics(stream()).x_nan == 0);
     }
   }
 }
