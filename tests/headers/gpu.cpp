@@ -11,8 +11,9 @@
 #include <cuda_runtime_api.h>
 #include <scc/gpu/loss.hpp>
 #include <scc/gpu/statistics.hpp>
-#include <scc/scc.hpp>
 #include <utility>
+
+#include "all_headers.hpp"
 
 namespace {
 
