@@ -47,18 +47,12 @@ public:
 
   /// Writes the gradient [block_size] of the differentiated block.
   void evaluate(PixelBlock<Real> const& fixed, PixelBlock<Real> const& differentiated, Real* gradient) {
-    if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(fixed.t, differentiated.t, gradient);
-    } else {
-      evaluate_lanes<baseline_bytes>(fixed.t, differentiated.t, gradient);
-    }
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA {
+      evaluate_lanes<decltype(bytes)::value>(fixed.t, differentiated.t, gradient);
+    });
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(Real const* fixed, Real const* differentiated, Real* gradient) {
-    evaluate_lanes<avx2_bytes>(fixed, differentiated, gradient);
-  }
-
   template <int Bytes>
   SCC_ALWAYS_INLINE void evaluate_lanes(Real const* fixed, Real const* differentiated, Real* gradient) {
     using L = Lanes<Real, Bytes>;
@@ -139,18 +133,12 @@ public:
   /// Writes the gradient of the first `count` pixels of the differentiated block.
   void evaluate(PixelBlock<double> const& fixed, PixelBlock<double> const& differentiated, int count,
                 double* gradient) {
-    if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(fixed.t, differentiated.t, count, gradient);
-    } else {
+    with_instructions(instructions_, [&](auto) SCC_INLINE_LAMBDA {
       evaluate_pixels(fixed.t, differentiated.t, count, gradient);
-    }
+    });
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(double const* fixed, double const* differentiated, int count, double* gradient) {
-    evaluate_pixels(fixed, differentiated, count, gradient);
-  }
-
   SCC_ALWAYS_INLINE void evaluate_pixels(double const* fixed, double const* differentiated, int count,
                                          double* gradient) {
     int const intervals = basis_size_ - spline::extra_bins;

@@ -62,11 +62,8 @@ public:
 
   /// Adds the first `count` pixels of two blocks.
   void add(PixelBlock<Real> const& x, PixelBlock<Real> const& y, int count) {
-    if (instructions_ == Instructions::avx2) {
-      add_avx2(x.t, y.t, count);
-    } else {
-      add_lanes<baseline_bytes>(x.t, y.t, count);
-    }
+    with_instructions(instructions_,
+                      [&](auto bytes) SCC_INLINE_LAMBDA { add_lanes<decltype(bytes)::value>(x.t, y.t, count); });
   }
 
   /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
@@ -92,7 +89,7 @@ public:
 
 private:
   static constexpr int pixels_per_lane = 128;
-  static constexpr int max_lanes = avx2_bytes / static_cast<int>(sizeof(Real));
+  static constexpr int max_lanes = max_lane_bytes / static_cast<int>(sizeof(Real));
 
   static int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
@@ -105,10 +102,8 @@ private:
   }
 
   int lanes() const {
-    return (instructions_ == Instructions::avx2 ? avx2_bytes : baseline_bytes) / static_cast<int>(sizeof(Real));
+    return lane_bytes(instructions_) / static_cast<int>(sizeof(Real));
   }
-
-  SCC_TARGET_AVX2 void add_avx2(Real const* x, Real const* y, int count) { add_lanes<avx2_bytes>(x, y, count); }
 
   template <int Bytes>
   SCC_ALWAYS_INLINE void add_lanes(Real const* x, Real const* y, int count) {

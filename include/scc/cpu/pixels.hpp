@@ -99,12 +99,6 @@ SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, PixelB
   block.nan_count = nan_count;
 }
 
-/// normalize_block() for processors that have AVX2.
-template <class Real>
-SCC_TARGET_AVX2 void normalize_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
-  normalize_block(domain, block);
-}
-
 /// Reads the pixels of a batch, block by block. What the passes over the pixels see of the type of its elements: they are
 /// compiled once for all types.
 template <class Real>
@@ -129,11 +123,7 @@ public:
                    [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
                      read_(domain_, data_, first, step, length, block.t + offset);
                    });
-    if (instructions == Instructions::avx2) {
-      normalize_block_avx2(domain_, block);
-    } else {
-      normalize_block(domain_, block);
-    }
+    with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { normalize_block(domain_, block); });
   }
 
 private:
