@@ -33,6 +33,12 @@ struct Lanes {
   SCC_ALWAYS_INLINE friend Lanes operator*(Lanes const& a, Lanes const& b) { return {a.v * b.v}; }
   /// this += a * b, one rounding where the processor has such an instruction.
   SCC_ALWAYS_INLINE void add_product(Lanes const& a, Lanes const& b) { v += a.v * b.v; }
+  /// Has the compiler hold the lanes in a register: it may not load them again.
+  SCC_ALWAYS_INLINE void keep() {
+#if defined(__x86_64__) && !defined(__clang__)
+    asm("" : "+v"(v));
+#endif
+  }
   /// Loads from memory aligned to `Bytes`.
   SCC_ALWAYS_INLINE static Lanes load(Real const* aligned) {
     Lanes lanes;
@@ -66,6 +72,7 @@ struct Lanes {
   void add_product(Lanes const& a, Lanes const& b) {
     for (int k = 0; k < count; ++k) v[k] += a.v[k] * b.v[k];
   }
+  void keep() {}
   static Lanes load(Real const* aligned) {
     Lanes lanes;
     for (int k = 0; k < count; ++k) lanes.v[k] = aligned[k];

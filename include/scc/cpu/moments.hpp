@@ -37,10 +37,10 @@ public:
 
   /// Number of Reals of memory that an instance needs, aligned to 64 bytes.
   static std::size_t table_size(int degree) {
-    return static_cast<std::size_t>(2 * rows(degree)) * block_size + sum_size(degree);
+    return static_cast<std::size_t>(2 * rows(degree)) * block_size + static_cast<std::size_t>(sum_count(degree)) * max_lanes;
   }
   /// Number of doubles of memory that an instance needs, aligned to 64 bytes.
-  static std::size_t sum_size(int degree) { return static_cast<std::size_t>(sum_count(degree)) * max_lanes; }
+  static std::size_t sum_size(int degree) { return static_cast<std::size_t>(sum_count(degree)) * max_double_lanes; }
 
   /// @param instructions  Instructions to use; the processor must have them.
   /// @param degree        D
@@ -66,10 +66,8 @@ public:
 
   /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
   void finish(double* totals) {
-    int const lanes = lane_bytes(instructions_) / static_cast<int>(sizeof(Real));
-    for (int k = 0; k < sum_count(degree_) * lanes; ++k) {
-      sums_[k] += static_cast<double>(lane_sums_[k]);
-    }
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA { flush<decltype(bytes)::value>(); });
+    int const lanes = lane_bytes(instructions_) / static_cast<int>(sizeof(double));
     double const* lane = sums_;
     for_each_tile(instructions_ == Instructions::avx512, [&](auto tile, int a0, int b0) {
       for (std::size_t sum = 0; sum < tile.size; ++sum, lane += lanes) {
@@ -87,11 +85,11 @@ public:
 private:
   static constexpr int pixels_per_lane = 128;
   static constexpr int max_lanes = max_lane_bytes / static_cast<int>(sizeof(Real));
+  static constexpr int max_double_lanes = max_lane_bytes / static_cast<int>(sizeof(double));
 
   /// A rectangle of sums, and with `Diagonal` a triangle to the right of it: row i has Columns + tile_rows - 1 - i sums.
   template <int Columns, bool Diagonal>
   struct Tile {
-    static constexpr int rows = tile_rows - (Columns == 0 ? 1 : 0);  ///< Rows that have a sum
     static constexpr int columns(int row) { return Columns + (Diagonal ? tile_rows - 1 - row : 0); }
     static constexpr std::size_t size = tile_rows * Columns + (Diagonal ? tile_rows * (tile_rows - 1) / 2 : 0);
     /// Row of a sum, which are numbered row by row.
@@ -146,7 +144,12 @@ private:
           body(Tile<1, true>{}, a0, b0);
           break;
         default:
-          body(Tile<2, true>{}, a0, b0);
+          if (wide) {
+            body(Tile<2, true>{}, a0, b0);
+          } else {
+            body(Tile<2, false>{}, a0, b0);
+            body(Tile<0, true>{}, a0, b0 + 2);
+          }
       }
     }
   }
@@ -164,7 +167,7 @@ private:
     for_each_tile(Bytes == 64, [&](auto shape, int a0, int b0) SCC_INLINE_LAMBDA {
       using Shape = decltype(shape);
       add_tile<Bytes, Shape>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile,
-                             std::make_index_sequence<Shape::rows>{}, std::make_index_sequence<Shape::columns(0)>{},
+                             std::make_index_sequence<Shape::columns(0)>{},
                              std::make_index_sequence<Shape::size>{});
       tile += Shape::size * Lanes<Real, Bytes>::count;
     });
@@ -174,18 +177,23 @@ private:
     }
   }
 
-  /// Moves the lanes' sums to the doubles.
+  /// Moves the lanes' sums to the doubles; of floats, the two halves of the lanes are added in double.
   template <int Bytes>
   SCC_ALWAYS_INLINE void flush() {
-    constexpr int count = Lanes<Real, Bytes>::count;
-    Real* const end = lane_sums_ + sum_count(degree_) * count;
+    using L = Lanes<Real, Bytes>;
+    constexpr int doubles = Bytes / static_cast<int>(sizeof(double));
+    Real* const end = lane_sums_ + sum_count(degree_) * L::count;
     double* to = sums_;
-    for (Real* from = lane_sums_; from < end; from += count, to += count) {
+    for (Real* from = lane_sums_; from < end; from += L::count, to += doubles) {
       SCC_UNROLL
-      for (int k = 0; k < count; ++k) {
-        to[k] += static_cast<double>(from[k]);
+      for (int k = 0; k < doubles; ++k) {
+        auto sum = static_cast<double>(from[k]);
+        if constexpr (L::count > doubles) {
+          sum += static_cast<double>(from[k + doubles]);
+        }
+        to[k] += sum;
       }
-      Lanes<Real, Bytes>::broadcast(Real(0)).store(from);
+      L::broadcast(Real(0)).store(from);
     }
     blocks_ = 0;
   }
@@ -214,16 +222,15 @@ private:
     }
   }
 
-  template <int Bytes, class Tile, std::size_t... Row, std::size_t... Column, std::size_t... Sum>
-  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums, std::index_sequence<Row...>,
+  template <int Bytes, class Tile, std::size_t... Column, std::size_t... Sum>
+  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums,
                                          std::index_sequence<Column...>, std::index_sequence<Sum...>) {
     using L = Lanes<Real, Bytes>;
     L sum[Tile::size];
     ((sum[Sum] = L::broadcast(Real(0))), ...);
     for (int k = 0; k < block_size; k += L::count) {
-      L const xi[] = {L::load(x + Row * block_size + k)...};
       L const yj[] = {L::load(y + Column * block_size + k)...};
-      (sum[Sum].add_product(xi[Tile::row(Sum)], yj[Tile::column(Sum)]), ...);
+      (sum[Sum].add_product(L::load(x + Tile::row(Sum) * block_size + k), yj[Tile::column(Sum)]), ...);
     }
     ((L::load(sums + Sum * L::count) + sum[Sum]).store(sums + Sum * L::count), ...);
   }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "../config.hpp"
@@ -17,17 +18,33 @@
 
 namespace scc {
 
-/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) {
+/// The bits of a number.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int32_t float_bits(float value) {
   std::int32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffff) > 0x7f800000;
+  return bits;
 }
 /// Likewise.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int64_t float_bits(double value) {
   std::int64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
+  return bits;
+}
+/// The bits of infinity: those of a NaN's magnitude are more.
+template <class Real>
+inline constexpr auto infinity_bits =
+  std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>(sizeof(Real) == 4 ? 0x7f800000
+                                                                                     : 0x7ff0000000000000);
+/// The bits of |value|: they grow with it.
+template <class Real>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE auto magnitude_bits(Real value) {
+  constexpr decltype(float_bits(value)) sign_bit = std::numeric_limits<decltype(float_bits(value))>::min();
+  return float_bits(value) & ~sign_bit;
+}
+/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
+template <class Real>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(Real value) {
+  return magnitude_bits(value) > infinity_bits<Real>;
 }
 
 /// The larger of two numbers that are not NaN: one instruction, if it is spelled like this.
@@ -82,10 +99,18 @@ struct DomainMap {
     bool const nan = is_nan(value);
     // The ends are inside for certain; the centre is not, where the pixel type has no number near it.
     Real const finite = nan ? lowest : value;
-    Real const inside = smaller(larger(finite, lowest), highest);
-    Real const t = (inside - center) * scale;
-    return {smaller(larger(t, Real(-1)), Real(1)), inside != finite ? 1 : 0, nan ? 1 : 0};
+    Real const inside = clamp(finite);
+    return {map(inside), inside != finite ? 1 : 0, nan ? 1 : 0};
   }
+
+  /// t of a value in the domain.
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real map(Real inside) const {
+    Real const t = (inside - center) * scale;
+    return smaller(larger(t, Real(-1)), Real(1));
+  }
+
+  /// The nearest value in the domain, of a number that is not NaN.
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real clamp(Real value) const { return smaller(larger(value, lowest), highest); }
 };
 
 /// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold
