@@ -155,9 +155,8 @@ public:
   /// Writes the gradient of the first `count` pixels of the differentiated block.
   void evaluate(PixelBlock<double> const& fixed, PixelBlock<double> const& differentiated, int count,
                 double* gradient) {
-    with_instructions(instructions_, [&](auto) SCC_INLINE_LAMBDA {
-      evaluate_pixels(fixed.t, differentiated.t, count, gradient);
-    });
+    with_instructions(instructions_,
+                      [&](auto) SCC_INLINE_LAMBDA { evaluate_pixels(fixed.t, differentiated.t, count, gradient); });
   }
 
 private:

@@ -37,7 +37,8 @@ public:
 
   /// Number of Reals of memory that an instance needs, aligned to 64 bytes.
   static std::size_t table_size(int degree) {
-    return static_cast<std::size_t>(2 * rows(degree)) * block_size + static_cast<std::size_t>(sum_count(degree)) * max_lanes;
+    return static_cast<std::size_t>(2 * rows(degree)) * block_size +
+           static_cast<std::size_t>(sum_count(degree)) * max_lanes;
   }
   /// Number of doubles of memory that an instance needs, aligned to 64 bytes.
   static std::size_t sum_size(int degree) { return static_cast<std::size_t>(sum_count(degree)) * max_double_lanes; }
@@ -110,6 +111,10 @@ private:
     }
   };
 
+  /// Has the compiler compute a number that it would leave to the program.
+  template <int Value>
+  static constexpr int constant = Value;
+
   /// Columns of the rectangles that start in row a0.
   static int full_columns(int degree, int a0) { return std::max(degree + 2 - tile_rows - a0, 0); }
 
@@ -167,8 +172,7 @@ private:
     for_each_tile(Bytes == 64, [&](auto shape, int a0, int b0) SCC_INLINE_LAMBDA {
       using Shape = decltype(shape);
       add_tile<Bytes, Shape>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile,
-                             std::make_index_sequence<Shape::columns(0)>{},
-                             std::make_index_sequence<Shape::size>{});
+                             std::make_index_sequence<Shape::columns(0)>{}, std::make_index_sequence<Shape::size>{});
       tile += Shape::size * Lanes<Real, Bytes>::count;
     });
     ++blocks_;
@@ -223,14 +227,15 @@ private:
   }
 
   template <int Bytes, class Tile, std::size_t... Column, std::size_t... Sum>
-  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums,
-                                         std::index_sequence<Column...>, std::index_sequence<Sum...>) {
+  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums, std::index_sequence<Column...>,
+                                         std::index_sequence<Sum...>) {
     using L = Lanes<Real, Bytes>;
     L sum[Tile::size];
     ((sum[Sum] = L::broadcast(Real(0))), ...);
     for (int k = 0; k < block_size; k += L::count) {
       L const yj[] = {L::load(y + Column * block_size + k)...};
-      (sum[Sum].add_product(L::load(x + Tile::row(Sum) * block_size + k), yj[Tile::column(Sum)]), ...);
+      (sum[Sum].add_product(L::load(x + constant<Tile::row(Sum)> * block_size + k), yj[constant<Tile::column(Sum)>]),
+       ...);
     }
     ((L::load(sums + Sum * L::count) + sum[Sum]).store(sums + Sum * L::count), ...);
   }

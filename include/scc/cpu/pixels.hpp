@@ -89,8 +89,7 @@ private:
 ///
 /// @param values  Of pixels; may be block.t.
 template <class Real>
-SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, Real const* values,
-                                       PixelBlock<Real>& block) {
+SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, Real const* values, PixelBlock<Real>& block) {
   // A copy, which the stores below cannot touch, so that the loops can be vectorised.
   DomainMap<Real> const domain = domain_map;
   using Flag = typename PixelBlock<Real>::Flag;
@@ -215,10 +214,10 @@ public:
   void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
              PixelBlock<Real> const& block) const {
     Flag const* const outside = block.outside_count > 0 ? block.outside : nullptr;
-    runs_.for_each(image, start, count,
-                   [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
-                     write_(data_, first, step, length, gradient + offset, outside == nullptr ? nullptr : outside + offset);
-                   });
+    runs_.for_each(
+      image, start, count, [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+        write_(data_, first, step, length, gradient + offset, outside == nullptr ? nullptr : outside + offset);
+      });
   }
 
 private:

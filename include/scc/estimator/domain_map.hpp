@@ -32,9 +32,8 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int64_t float_bits(double value) {
 }
 /// The bits of infinity: those of a NaN's magnitude are more.
 template <class Real>
-inline constexpr auto infinity_bits =
-  std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>(sizeof(Real) == 4 ? 0x7f800000
-                                                                                     : 0x7ff0000000000000);
+inline constexpr auto infinity_bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>(
+  sizeof(Real) == 4 ? 0x7f800000 : 0x7ff0000000000000);
 /// The bits of |value|: they grow with it.
 template <class Real>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE auto magnitude_bits(Real value) {
