@@ -755,29 +755,6 @@ TEST_CASE("streams share a loss, each with a workspace of its own") {
   }
 }
 
-TEST_CASE("calls while another device is current are refused") {
-  DevicePair<float> const pair(Pair<float>({1, 1, 5, 7}, 31));
-  scc::gpu::Loss const loss;
-  scc::gpu::Workspace workspace(loss, 1, stream());
-  auto const expected = pair.evaluate(loss, workspace);
-  if (cudaSetDevice(1) != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
-    SCC_SKIP("there is one device only");
-  }
-  std::string const why = "the loss was made on device 0 but device 1 is current";
-  auto const forward_message = message_of([&] { pair.run(loss, workspace, stream()); });
-  auto const backward_message = message_of([&] {
-    loss.backward(pair.view(pair.x), pair.view(pair.y), workspace, nullptr, 1.0F, pair.view(pair.dy),
-                  GradientMode::overwrite, stream());
-  });
-  auto const statistics_message = message_of([&] { static_cast<void>(loss.statistics(workspace, 0, stream())); });
-  check(cudaSetDevice(0), "cudaSetDevice");
-  CHECK_THAT(forward_message, contains(why));
-  CHECK_THAT(backward_message, contains(why));
-  CHECK_THAT(statistics_message, contains(why));
-  CHECK(same_bits(pair.read(workspace), expected));
-}
-
 TEST_CASE("a failed CUDA call throws its name and error, and is forgotten") {
   try {
     check(cudaSetDevice(-1), "cudaSetDevice");

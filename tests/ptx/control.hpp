@@ -29,6 +29,7 @@ struct Config {
   int multiprocessors = 4;
   std::size_t shared_memory_bytes = 227 * 1024;  ///< the most that a block can get, static and dynamic together
   int architecture = 0;                          ///< Which PTX of the program runs: 90 for sm_90; 0: the newest it has
+  bool has_memory_pools = true;                  ///< Without them cudaMallocAsync is not supported.
   bool keeps_timing = false;                     ///< Estimates cycles, see timing.hpp; slower
   bool quiet = false;                            ///< Findings are kept but not printed.
   std::array<bool, check_count> checks{};        ///< By Check; all on at first

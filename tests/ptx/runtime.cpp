@@ -19,6 +19,7 @@
 #include <cuda_runtime_api.h>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -96,6 +97,13 @@ struct Function {
   std::string name;
   FatBinary* binary = nullptr;          // null: its PTX was loaded by other means
   std::map<int, int> dynamic_limits{};  // by device: what cudaFuncSetAttribute has set
+  std::set<int> loaded_on{};            // devices, as kernels are loaded when they are first needed
+};
+
+/// Device memory as cudaMalloc and its kin have made it.
+struct DeviceMemory {
+  void* all;  // what std::free() takes
+  int device;
 };
 
 struct Runtime {
@@ -105,7 +113,7 @@ struct Runtime {
   std::set<cudaStream_t> streams;  // those that the program has created
   std::vector<std::unique_ptr<FatBinary>> binaries;
   std::map<void const*, Function> functions;
-  std::map<void*, void*> device_memory;  // to what std::free() takes
+  std::map<void*, DeviceMemory> device_memory;
   std::set<void*> host_memory;
   std::set<std::string> error_texts;  // what cudaGetErrorString has returned remains there
 };
@@ -258,8 +266,11 @@ cudaError_t run_all(std::vector<CUgraphNode_st> const& nodes) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Memory
 
+/// The device of a stream; the default stream is the current device's.
+int device_of(cudaStream_t stream) { return is_default(stream) ? current_device : stream->device; }
+
 /// Device memory is filled with 0xff, which reads as NaN, and has bytes before and behind it that are nobody's.
-cudaError_t allocate(void** pointer, std::size_t bytes) {
+cudaError_t allocate(void** pointer, std::size_t bytes, int device) {
   if (pointer == nullptr) {
     return cudaErrorInvalidValue;
   }
@@ -277,12 +288,12 @@ cudaError_t allocate(void** pointer, std::size_t bytes) {
   }
   std::memset(all, 0xff, all_bytes);
   *pointer = static_cast<char*>(all) + alignment;
-  runtime().device_memory[*pointer] = all;
+  runtime().device_memory[*pointer] = {all, device};
   add_allocation(*pointer, bytes);
   return cudaSuccess;
 }
 
-cudaError_t release(void* pointer) {
+cudaError_t release(void* pointer, int device) {
   counters().frees += pointer != nullptr ? 1 : 0;
   if (pointer == nullptr) {
     return cudaSuccess;
@@ -291,8 +302,12 @@ cudaError_t release(void* pointer) {
   if (found == runtime().device_memory.end()) {
     return report_misuse("cudaFree of what is not allocated");
   }
+  if (found->second.device != device) {
+    return report_misuse("cudaFree on device " + std::to_string(device) + " of memory of device " +
+                         std::to_string(found->second.device));
+  }
   remove_allocation(pointer);
-  std::free(found->second);
+  std::free(found->second.all);
   runtime().device_memory.erase(found);
   return cudaSuccess;
 }
@@ -317,6 +332,32 @@ cudaError_t allocate_host(void** pointer, std::size_t bytes) {
 /// Whether it begins or ends in device memory.
 bool touches_device_memory(void const* memory, std::size_t bytes) {
   return is_device_memory(memory, 1) || is_device_memory(static_cast<char const*>(memory) + bytes - 1, 1);
+}
+
+/// The device that has this memory, if one has.
+std::optional<int> device_of_memory(void const* pointer) {
+  auto const& memory = runtime().device_memory;
+  auto const behind = memory.upper_bound(const_cast<void*>(pointer));
+  if (behind == memory.begin()) {
+    return std::nullopt;
+  }
+  auto const& [begin, of] = *std::prev(behind);
+  auto const before = static_cast<char const*>(pointer) - static_cast<char const*>(begin);
+  return is_device_memory(begin, static_cast<std::size_t>(before) + 1) ? std::optional(of.device) : std::nullopt;
+}
+
+/// A device permits copies in a stream of a third device, but such a stream does not wait for what its kernels do.
+cudaError_t check_device(cudaStream_t stream, void const* to, void const* from) {
+  if (cudaError_t const error = check(stream)) {
+    return error;
+  }
+  std::optional<int> const of_to = device_of_memory(to), of_from = device_of_memory(from);
+  int const of_stream = device_of(stream);
+  if ((of_to || of_from) && of_to != of_stream && of_from != of_stream) {
+    return report_misuse("copy from or to memory of device " + std::to_string(of_to ? *of_to : *of_from) +
+                         " in a stream of device " + std::to_string(of_stream));
+  }
+  return cudaSuccess;
 }
 
 /// Empty if one side of a copy is where the kind of copy says; else what is wrong.
@@ -356,6 +397,9 @@ cudaError_t check_memset(void const* pointer, std::size_t bytes) {
 /// Copies. What nobody wrote may be copied; the copy then counts as written, also on the device.
 cudaError_t enqueue_copy(cudaStream_t stream, void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
   if (cudaError_t const error = check_copy(to, from, bytes, kind)) {
+    return error;
+  }
+  if (cudaError_t const error = check_device(stream, to, from)) {
     return error;
   }
   return enqueue(stream, {cudaGraphNodeTypeMemcpy, [=] {
@@ -481,10 +525,20 @@ cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void co
     if (!is_valid(launch.gridDim, launch.blockDim)) {
       return cudaErrorInvalidConfiguration;
     }
-    Function const* const function = function_at(address);
+    Function* const function = function_at(address);
     Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
     if (kernel == nullptr) {
       return cudaErrorInvalidDeviceFunction;
+    }
+    bool const is_captured = is_capturing(launch.stream);
+    if (!is_captured) {
+      function->loaded_on.insert(current_device);
+    } else if (launch.stream->capture == cudaStreamCaptureStatusActive &&
+               function->loaded_on.count(current_device) == 0) {
+      invalidate_captures([&](CUstream_st const& stream) { return &stream == launch.stream; }, cudaSuccess);
+      return explain(cudaErrorStreamCaptureUnsupported, "the first launch of " + function->name + " on device " +
+                                                          std::to_string(current_device) +
+                                                          " is captured, and some drivers cannot load a kernel then");
     }
     if (launch.blockDim.x * launch.blockDim.y * launch.blockDim.z > thread_limit(*kernel)) {
       return cudaErrorLaunchOutOfResources;
@@ -730,7 +784,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
         *value = architecture % 10;
         return cudaSuccess;
       case cudaDevAttrMemoryPoolsSupported:
-        *value = 1;
+        *value = config().has_memory_pools ? 1 : 0;
         return cudaSuccess;
       default:
         return cudaErrorInvalidValue;
@@ -772,6 +826,7 @@ cudaError_t cudaFuncSetAttribute(void const* address, cudaFuncAttribute attribut
     if (kernel == nullptr) {
       return cudaErrorInvalidDeviceFunction;
     }
+    function->loaded_on.insert(current_device);
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
         static_cast<std::size_t>(value) + kernel->static_shared_bytes > config().shared_memory_bytes) {
       return cudaErrorInvalidValue;
@@ -784,11 +839,12 @@ cudaError_t cudaFuncSetAttribute(void const* address, cudaFuncAttribute attribut
 // What only ptxas knows, such as the number of registers, is 0.
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void const* address) {
   return call(__func__, [&] {
-    Function const* const function = function_at(address);
+    Function* const function = function_at(address);
     Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
     if (kernel == nullptr) {
       return cudaErrorInvalidDeviceFunction;
     }
+    function->loaded_on.insert(current_device);
     *attributes = {};
     attributes->sharedSizeBytes = kernel->static_shared_bytes;
     attributes->maxThreadsPerBlock = static_cast<int>(thread_limit(*kernel));
@@ -801,11 +857,12 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void const* ad
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void const* address, int threads,
                                                           std::size_t dynamic_bytes) {
   return call(__func__, [&] {
-    Function const* const function = function_at(address);
+    Function* const function = function_at(address);
     Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
     if (kernel == nullptr) {
       return cudaErrorInvalidDeviceFunction;
     }
+    function->loaded_on.insert(current_device);
     if (threads <= 0) {
       return cudaErrorInvalidValue;
     }
@@ -828,29 +885,51 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   return call(__func__, [&] {
     ++counters().allocations;
     cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : allocate(pointer, bytes);
+    return error != cudaSuccess ? error : allocate(pointer, bytes, current_device);
   });
 }
 
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().allocations;
+    if (!config().has_memory_pools) {
+      return cudaErrorNotSupported;
+    }
     cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error : allocate(pointer, bytes);
+    return error != cudaSuccess ? error : allocate(pointer, bytes, device_of(stream));
   });
 }
 
 cudaError_t cudaFree(void* pointer) {
   return call(__func__, [&] {
     cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : release(pointer);
+    return error != cudaSuccess ? error : release(pointer, current_device);
   });
 }
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return call(__func__, [&] {
+    if (!config().has_memory_pools) {
+      return cudaErrorNotSupported;
+    }
     cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error : release(pointer);
+    return error != cudaSuccess ? error : release(pointer, device_of(stream));
+  });
+}
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, void const* pointer) {
+  return call(__func__, [&] {
+    *attributes = {};
+    attributes->type = cudaMemoryTypeUnregistered;
+    if (std::optional<int> const device = device_of_memory(pointer)) {
+      attributes->type = cudaMemoryTypeDevice;
+      attributes->device = *device;
+      attributes->devicePointer = const_cast<void*>(pointer);
+    } else if (runtime().host_memory.count(const_cast<void*>(pointer)) != 0) {
+      attributes->type = cudaMemoryTypeHost;
+      attributes->devicePointer = attributes->hostPointer = const_cast<void*>(pointer);
+    }
+    return cudaSuccess;
   });
 }
 

@@ -713,10 +713,12 @@ TEST_CASE("devices") {
     CHECK(cudaGetDevice(&of_other_thread) == cudaSuccess);
     CHECK(of_other_thread == 0);
   }).join();
-  DeviceArray array(1);
-  array.set_zero();
-  CHECK(launch(shape(1, 1), add, array.data(), 1) == cudaSuccess);
-  CHECK(launch(shape(1, 1, 0, stream.get()), add, array.data(), 1) == cudaErrorInvalidResourceHandle);
+  {
+    DeviceArray array(1);
+    array.set_zero();
+    CHECK(launch(shape(1, 1), add, array.data(), 1) == cudaSuccess);
+    CHECK(launch(shape(1, 1, 0, stream.get()), add, array.data(), 1) == cudaErrorInvalidResourceHandle);
+  }
   CHECK(cudaSetDevice(0) == cudaSuccess);
 
   int multiprocessors = 0;
@@ -771,7 +773,109 @@ TEST_CASE("failures on demand") {
   CHECK(cudaGetLastError() == cudaErrorLaunchOutOfResources);
 }
 
+TEST_CASE("memory belongs to a device, and is freed there") {
+  RestoreConfig const restore;
+  config().devices = 2;
+  CHECK(cudaSetDevice(1) == cudaSuccess);
+  Stream const stream;
+  void *current = nullptr, *ordered = nullptr, *pinned = nullptr;
+  CHECK(cudaMalloc(&current, 8) == cudaSuccess);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  CHECK(cudaMallocAsync(&ordered, 8, stream.get()) == cudaSuccess);  // on the stream's device
+  CHECK(cudaMallocHost(&pinned, 8) == cudaSuccess);
+  auto const type_of = [](void const* pointer, int device) {
+    cudaPointerAttributes attributes{};
+    CHECK(cudaPointerGetAttributes(&attributes, pointer) == cudaSuccess);
+    CHECK(attributes.device == device);
+    return attributes.type;
+  };
+  CHECK(type_of(current, 1) == cudaMemoryTypeDevice);
+  CHECK(type_of(static_cast<char*>(ordered) + 7, 1) == cudaMemoryTypeDevice);
+  CHECK(type_of(static_cast<char*>(ordered) + 8, 0) == cudaMemoryTypeUnregistered);
+  CHECK(type_of(pinned, 0) == cudaMemoryTypeHost);
+  CHECK(type_of(&pinned, 0) == cudaMemoryTypeUnregistered);
+  {
+    Expected expected;
+    CHECK(cudaFree(current) == cudaErrorInvalidValue);
+    CHECK(cudaFreeAsync(ordered, nullptr) == cudaErrorInvalidValue);
+    // Nor does a stream of another device copy it, but to its own.
+    CHECK(cudaMemcpyAsync(pinned, ordered, 8, cudaMemcpyDefault, nullptr) == cudaErrorInvalidValue);
+    CHECK(expected.take().size() == 3);
+  }
+  DeviceArray here(2);
+  CHECK(cudaMemsetAsync(ordered, 0, 8, stream.get()) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(here.data(), ordered, 8, cudaMemcpyDefault, nullptr) == cudaSuccess);
+  CHECK(here.to_host() == std::vector<float>{0, 0});
+  CHECK(cudaFreeAsync(ordered, stream.get()) == cudaSuccess);
+  CHECK(cudaFreeHost(pinned) == cudaSuccess);
+  CHECK(cudaSetDevice(1) == cudaSuccess);
+  CHECK(cudaFree(current) == cudaSuccess);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+}
+
+TEST_CASE("a device may have no memory pools") {
+  RestoreConfig const restore;
+  config().has_memory_pools = false;
+  int has_pools = -1;
+  CHECK(cudaDeviceGetAttribute(&has_pools, cudaDevAttrMemoryPoolsSupported, 0) == cudaSuccess);
+  CHECK(has_pools == 0);
+  void* memory = nullptr;
+  CHECK(cudaMallocAsync(&memory, 8, nullptr) == cudaErrorNotSupported);
+  CHECK(cudaFreeAsync(memory, nullptr) == cudaErrorNotSupported);
+  cudaGetLastError();
+}
+
+TEST_CASE("the first launch of a kernel cannot be captured unless the kernel was loaded before") {
+  DeviceArray array(1);
+  array.set_zero();
+  Stream const stream;
+  Registered const binary(FatBinary().add_text(90, head + add_text("of_several", "%f1")));
+  auto const capture = [&] {
+    REQUIRE(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeRelaxed) == cudaSuccess);
+    cudaError_t const launched = launch(shape(1, 1, 0, stream.get()), of_several, array.data(), 1);
+    cudaGraph_t graph = nullptr;
+    CHECK(cudaStreamEndCapture(stream.get(), &graph) ==
+          (launched == cudaSuccess ? cudaSuccess : cudaErrorStreamCaptureInvalidated));
+    cudaGraphDestroy(graph);
+    cudaGetLastError();
+    return launched;
+  };
+  cudaFuncAttributes attributes{};
+  std::function<cudaError_t()> const loads[] = {
+    [&] { return cudaFuncGetAttributes(&attributes, address(of_several)); },
+    [] { return set_limit(of_several, 48 * 1024); },
+    [&] { return launch(shape(1, 1), of_several, array.data(), 1); },
+  };
+  for (auto const& load : loads) {
+    binary.add(address(of_several), "of_several");
+    CHECK(capture() == cudaErrorStreamCaptureUnsupported);
+    CHECK(capture() == cudaErrorStreamCaptureUnsupported);
+    CHECK(load() == cudaSuccess);
+    CHECK(capture() == cudaSuccess);
+  }
+  RestoreConfig const restore;
+  config().devices = 2;
+  CHECK(cudaSetDevice(1) == cudaSuccess);  // each device loads it
+  {
+    Stream const of_other_device;
+    REQUIRE(cudaStreamBeginCapture(of_other_device.get(), cudaStreamCaptureModeRelaxed) == cudaSuccess);
+    CHECK(launch(shape(1, 1, 0, of_other_device.get()), of_several, array.data(), 1) ==
+          cudaErrorStreamCaptureUnsupported);
+    cudaGraph_t graph = nullptr;
+    CHECK(cudaStreamEndCapture(of_other_device.get(), &graph) == cudaErrorStreamCaptureInvalidated);
+  }
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  cudaGetLastError();
+}
+
+/// Loads a kernel, so that its launches can be captured.
+void load_kernel(void (*kernel)(Argument)) {
+  cudaFuncAttributes attributes{};
+  CHECK(cudaFuncGetAttributes(&attributes, address(kernel)) == cudaSuccess);
+}
+
 TEST_CASE("a graph replays what was captured") {
+  load_kernel(add);
   DeviceArray array(2);
   float const start[] = {10, 20};
   Stream const stream;
@@ -841,6 +945,7 @@ TEST_CASE("what a graph uses must still be there") {
 }
 
 TEST_CASE("what a capture does not permit makes it fail") {
+  load_kernel(add);
   DeviceArray array(1);
   array.set_zero();
   Stream const stream(cudaStreamDefault);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance.md says why they are what they are.
+/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance_gpu.md has the reasons.
 
 #pragma once
 
@@ -50,9 +50,6 @@ inline constexpr int pixels_per_float_sum = 64;
 /// What the kernels' static variables take of a block's shared memory at most, and some room: a thread's counts of
 /// out-of-domain and NaN pixels are 16 bytes.
 inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
-
-/// Dynamic shared memory that every device gives without being asked.
-inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;
 
 /// Unknowns up to which one warp alone factorises the system, since a warp waits less for itself than a block does.
 inline constexpr int most_unknowns_of_a_warp = 64;

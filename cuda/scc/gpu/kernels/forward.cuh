@@ -112,6 +112,17 @@ __device__ inline bool is_last_arrival(unsigned long long* counter, std::int64_t
   return __syncthreads_or(is_last) != 0;
 }
 
+/// Reads what other blocks have written, from the second-level cache: __ldcg(), which clang++ has not for 64 bits.
+template <class T>
+__device__ inline T load_from_l2(T const* address) {
+  static_assert(sizeof(T) == sizeof(unsigned long long), "64 bits");
+  unsigned long long bits;
+  asm volatile("ld.global.cg.u64 %0, [%1];" : "=l"(bits) : "l"(__cvta_generic_to_global(address)));
+  T value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
 /// -mean of rSMI over the images, by one block, in an order that depends on the number of images and threads alone.
 template <int Threads, class Real>
 __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
@@ -119,7 +130,7 @@ __device__ inline void store_loss(ForwardArguments<Real> const& arguments) {
   __shared__ typename Reduce::TempStorage storage;
   double sum = 0;
   for (std::int64_t image = thread_index(); image < arguments.partition.images; image += Threads) {
-    sum += __ldcg(arguments.workspace.rsmi + image);
+    sum += load_from_l2(arguments.workspace.rsmi + image);
   }
   double const total = Reduce(storage).Sum(sum);
   if (thread_index() == 0) {
@@ -153,7 +164,7 @@ __device__ inline void forward_pass(ForwardArguments<Real> const& arguments) {
     double* const moments = workspace.moments + image * moment_count;
     Moments::collect(arguments, image, moments);
     __syncthreads();
-    bool const has_nan = __ldcg(&counts.x_nan) + __ldcg(&counts.y_nan) > 0;
+    bool const has_nan = load_from_l2(&counts.x_nan) + load_from_l2(&counts.y_nan) > 0;
     solve_image(arguments.plan, workspace, image, moments, has_nan, arguments.solves_in_shared_memory);
     if (is_last_arrival(workspace.finished_images, arguments.partition.images)) {
       store_loss<Moments::threads>(arguments);

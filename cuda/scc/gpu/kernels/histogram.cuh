@@ -86,7 +86,7 @@ struct HistogramMoments {
     double const total = arguments.unit * static_cast<double>(arguments.partition.pixels);
     for (std::int64_t bin = thread_index(); bin < size * size; bin += thread_count()) {
       // Each in the place of its bin, which nobody needs any more.
-      moments[bin] = static_cast<double>(__ldcg(arguments.workspace.bins + image * size * size + bin)) / total;
+      moments[bin] = static_cast<double>(load_from_l2(arguments.workspace.bins + image * size * size + bin)) / total;
     }
   }
 

@@ -88,7 +88,7 @@ __device__ inline void collect_moments(ForwardArguments<Real> const& arguments, 
     if (a + b < size) {
       double const* const sums = arguments.workspace.partial_sums + index(a, b);
       for (std::int64_t partial = first; partial <= last; ++partial) {
-        sum += __ldcg(sums + partial * stride);
+        sum += load_from_l2(sums + partial * stride);
       }
     }
     moments[k] = sum / static_cast<double>(arguments.partition.pixels);

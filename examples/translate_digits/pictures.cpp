@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "../drawing/canvas.hpp"
-#include "plot.hpp"
+#include "pictures.hpp"
 
 namespace translate_digits {
 
@@ -39,12 +39,12 @@ void draw_curve(Canvas& canvas, std::vector<Point> const& points, Color color) {
 
 }  // namespace
 
-std::string draw_plot(std::vector<Row> const& rows, std::string const& title, std::int64_t iterations) {
+std::string draw_plot(std::vector<Evaluation> const& evaluations, std::string const& title, std::int64_t iterations) {
   constexpr double least_rsmi_range = 0.05;
   double largest_rsmi = least_rsmi_range;
-  for (auto const& row : rows) {
-    if (row.test_rsmi && std::isfinite(*row.test_rsmi)) {
-      largest_rsmi = std::max(largest_rsmi, *row.test_rsmi);
+  for (auto const& evaluation : evaluations) {
+    if (std::isfinite(evaluation.rsmi)) {
+      largest_rsmi = std::max(largest_rsmi, evaluation.rsmi);
     }
   }
   constexpr int ticks = 5;
@@ -54,7 +54,8 @@ std::string draw_plot(std::vector<Row> const& rows, std::string const& title, st
   };
 
   Canvas canvas(700, 376, Format::svg);
-  canvas.text({plot.left - 44.0, 22}, title, text_height, colors::ink, Align::left, Direction::right, Weight::bold);
+  canvas.text({plot.left - 44.0, 22}, title, text_height, colors::ink, Align::left, drawing::Direction::right,
+              Weight::bold);
   for (int tick = 0; tick <= ticks; ++tick) {
     double const share = static_cast<double>(tick) / ticks;
     auto const at = place(share, share);
@@ -73,17 +74,31 @@ std::string draw_plot(std::vector<Row> const& rows, std::string const& title, st
               Align::center);
 
   std::vector<Point> accuracy, rsmi;
-  for (auto const& row : rows) {
-    double const right = static_cast<double>(row.iteration) / static_cast<double>(iterations);
-    if (row.test_accuracy) {
-      accuracy.push_back(place(right, *row.test_accuracy / 100));
-    }
-    if (row.test_accuracy && row.test_rsmi && std::isfinite(*row.test_rsmi)) {
-      rsmi.push_back(place(right, *row.test_rsmi / rsmi_range));
+  for (auto const& evaluation : evaluations) {
+    double const right = static_cast<double>(evaluation.iteration) / static_cast<double>(iterations);
+    accuracy.push_back(place(right, evaluation.accuracy / 100));
+    if (std::isfinite(evaluation.rsmi)) {
+      rsmi.push_back(place(right, evaluation.rsmi / rsmi_range));
     }
   }
   draw_curve(canvas, rsmi, rsmi_color);
   draw_curve(canvas, accuracy, accuracy_color);
+  return canvas.finish();
+}
+
+std::string draw_grid(std::vector<torch::Tensor> const& rows) {
+  constexpr int scale = 2;
+  std::vector<torch::Tensor> lines;
+  lines.reserve(rows.size());
+  for (auto const& row : rows) {
+    auto const images = row.cpu().expand({-1, 3, -1, -1});
+    // [columns, 3, H, W] to [H, columns * W, 3].
+    lines.push_back(images.permute({2, 0, 3, 1}).reshape({images.size(2), -1, 3}));
+  }
+  auto const picture = torch::cat(lines).contiguous();
+  auto const height = static_cast<int>(picture.size(0)), width = static_cast<int>(picture.size(1));
+  drawing::Canvas canvas(scale * width, scale * height, drawing::Format::png);
+  canvas.picture({0, 0, scale * width, scale * height}, {picture.data_ptr<std::uint8_t>(), width, height, 3});
   return canvas.finish();
 }
 
