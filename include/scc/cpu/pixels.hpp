@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "../detail/collapsed_shape.hpp"
@@ -95,13 +96,14 @@ SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, Real c
   using Flag = typename PixelBlock<Real>::Flag;
   block.outside_count = 0;
   block.nan_count = 0;
+  // Most blocks have neither kind, and are done here.
   Flag clamped_bits = 0, magnitude = 0;
   for (int k = 0; k < block_size; ++k) {
-    Real const inside = domain.clamp(values[k]);
-    clamped_bits |= float_bits(values[k]) ^ float_bits(inside);
-    magnitude = std::max(magnitude, magnitude_bits(values[k]));
+    Flag const bits = bits_of(values[k]);
+    clamped_bits |= bits ^ bits_of(domain.clamp(values[k]));
+    magnitude = std::max(magnitude, static_cast<Flag>(bits & std::numeric_limits<Flag>::max()));
   }
-  if (clamped_bits == 0 && magnitude <= infinity_bits<Real>) {
+  if (clamped_bits == 0 && !is_nan(magnitude)) {
     for (int k = 0; k < block_size; ++k) {
       block.t[k] = domain.map(values[k]);
     }

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "../config.hpp"
@@ -19,32 +18,29 @@
 namespace scc {
 
 /// The bits of a number.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int32_t float_bits(float value) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int32_t bits_of(float value) {
   std::int32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return bits;
 }
 /// Likewise.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int64_t float_bits(double value) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int64_t bits_of(double value) {
   std::int64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return bits;
 }
-/// The bits of infinity: those of a NaN's magnitude are more.
-template <class Real>
-inline constexpr auto infinity_bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>(
-  sizeof(Real) == 4 ? 0x7f800000 : 0x7ff0000000000000);
-/// The bits of |value|: they grow with it.
-template <class Real>
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE auto magnitude_bits(Real value) {
-  constexpr decltype(float_bits(value)) sign_bit = std::numeric_limits<decltype(float_bits(value))>::min();
-  return float_bits(value) & ~sign_bit;
+
+/// Whether a number is NaN, by its bits or those of its magnitude: holds where compiler flags promise that there are no
+/// NaNs. The larger the magnitude, the larger its bits, and a NaN's are the largest.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(std::int32_t bits) { return (bits & 0x7fffffff) > 0x7f800000; }
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(std::int64_t bits) {
+  return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
 }
-/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
-template <class Real>
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(Real value) {
-  return magnitude_bits(value) > infinity_bits<Real>;
-}
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) { return is_nan(bits_of(value)); }
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) { return is_nan(bits_of(value)); }
 
 /// The larger of two numbers that are not NaN: one instruction, if it is spelled like this.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE float larger(float a, float b) {
