@@ -45,6 +45,8 @@ public:
   /// In the order of a stream: by cudaMallocAsync, or by cudaMalloc on a device without memory pools, or while the
   /// stream is captured.
   ///
+  /// @param bytes   May be 0.
+  /// @param device  Where the memory is.
   /// @param stream  A stream of the device; must outlive the memory.
   /// @throws Error if the memory cannot be had, or the stream is another device's.
   DeviceMemory(std::size_t bytes, int device, cudaStream_t stream) : DeviceMemory() {  // so that throwing below frees

@@ -113,7 +113,9 @@ constexpr int lane_bytes(Instructions instructions) {
 }
 
 #if defined(__GNUC__) && defined(__x86_64__)
+/// Compiles a function, and all that it calls, for processors that have AVX2 and FMA.
 #define SCC_TARGET_AVX2 __attribute__((target("avx2,fma"), flatten))
+/// The same for AVX-512 F, VL and DQ.
 #define SCC_TARGET_AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"), flatten))
 #else
 #define SCC_TARGET_AVX2

@@ -88,7 +88,9 @@ private:
 
 /// Maps values [block_size] to block.t in [-1, 1], and flags and counts the out-of-domain and NaN pixels.
 ///
-/// @param values  Of pixels; may be block.t.
+/// @param domain_map  Of the type of the pixels.
+/// @param values      Of the pixels; may be block.t.
+/// @param block       Out.
 template <class Real>
 SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, Real const* values, PixelBlock<Real>& block) {
   // A copy, which the stores below cannot touch, so that the loops can be vectorised.
@@ -210,9 +212,8 @@ public:
         data_(view.data),
         write_(mode == GradientMode::accumulate ? &write<G, true> : &write<G, false>) {}
 
-  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
-  ///
-  /// @param block  The pixels.
+  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0;
+  /// `block` has these pixels.
   void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
              PixelBlock<Real> const& block) const {
     Flag const* const outside = block.outside_count > 0 ? block.outside : nullptr;
