@@ -49,31 +49,31 @@ SCC_ALWAYS_INLINE float multiply_and_add(float factor) {
   return values[0];
 }
 
-SCC_TARGET_AVX2 float multiply_and_add_avx2(float factor) {
-  return multiply_and_add<scc::cpu::avx2_bytes, sums>(factor);
+/// Steps of `Sums` chains with the best instructions of the processor.
+template <int Sums>
+float multiply_and_add(float factor) {
+  return scc::cpu::with_instructions(scc::cpu::available_instructions(), [factor](auto bytes) SCC_INLINE_LAMBDA {
+    return multiply_and_add<decltype(bytes)::value, Sums>(factor);
+  });
 }
-SCC_TARGET_AVX2 float chain_avx2(float factor) { return multiply_and_add<scc::cpu::avx2_bytes, 1>(factor); }
 
 void multiply_add_float(benchmark::State& state) {
-  bool const has_avx2 = scc::cpu::available_instructions() == scc::cpu::Instructions::avx2;
   float factor = 0.5F;
   for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(factor);
-    benchmark::DoNotOptimize(has_avx2 ? multiply_and_add_avx2(factor)
-                                      : multiply_and_add<scc::cpu::baseline_bytes, sums>(factor));
+    benchmark::DoNotOptimize(multiply_and_add<sums>(factor));
   }
-  int const lanes = (has_avx2 ? scc::cpu::avx2_bytes : scc::cpu::baseline_bytes) / 4;
+  int const lanes = scc::cpu::lane_bytes(scc::cpu::available_instructions()) / 4;
   state.counters["GFMA"] =
     benchmark::Counter(1e-9 * lanes * sums * steps, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 /// One dependent chain: the time of a step is the latency of the instruction, a fixed number of cycles of the clock.
 void multiply_add_latency(benchmark::State& state) {
-  bool const has_avx2 = scc::cpu::available_instructions() == scc::cpu::Instructions::avx2;
   float factor = 0.5F;
   for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(factor);
-    benchmark::DoNotOptimize(has_avx2 ? chain_avx2(factor) : multiply_and_add<scc::cpu::baseline_bytes, 1>(factor));
+    benchmark::DoNotOptimize(multiply_and_add<1>(factor));
   }
   state.counters["Gsteps"] = benchmark::Counter(1e-9 * steps, benchmark::Counter::kIsIterationInvariantRate);
 }

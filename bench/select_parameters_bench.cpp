@@ -37,31 +37,30 @@ ImageBatch<float const> view(std::vector<float> const& pixels, Size const& size)
   return ImageBatch<float const>::contiguous(pixels.data(), 1, size.channels, size.height, size.width);
 }
 
+template <class Function>
+void add_row(std::string const& name, Function const& function) {
+  benchmark::RegisterBenchmark(name.c_str(), function)->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
 void add_rows(std::string const& name, Options const& options, Candidates const& candidates, Size const& size) {
   std::size_t const all = candidates.bandwidths.size() * candidates.lambdas.size();
   std::string const suffix = '/' + name + "/candidates_" + std::to_string(all);
-  benchmark::RegisterBenchmark(("plans" + suffix).c_str(),
-                               [=](benchmark::State& state) {
-                                 for ([[maybe_unused]] auto _ : state) {
-                                   benchmark::DoNotOptimize(CrossValidation(options, candidates));
-                                 }
-                                 state.counters["candidates"] = static_cast<double>(all);
-                               })
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+  add_row("plans" + suffix, [=](benchmark::State& state) {
+    for ([[maybe_unused]] auto _ : state) {
+      benchmark::DoNotOptimize(CrossValidation(options, candidates));
+    }
+    state.counters["candidates"] = static_cast<double>(all);
+  });
   std::string const shape =
     std::to_string(size.height) + 'x' + std::to_string(size.width) + 'x' + std::to_string(size.channels);
-  benchmark::RegisterBenchmark(("images" + suffix + '/' + shape).c_str(),
-                               [=](benchmark::State& state) {
-                                 Scene const scene = scc_bench::make_scene(size.channels, size.height, size.width);
-                                 CrossValidation validation(options, candidates);
-                                 for ([[maybe_unused]] auto _ : state) {
-                                   validation.add(view(scene.x, size), view(scene.y, size));
-                                 }
-                                 state.counters["candidates"] = static_cast<double>(all);
-                               })
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+  add_row("images" + suffix + '/' + shape, [=](benchmark::State& state) {
+    Scene const scene = scc_bench::make_scene(size.channels, size.height, size.width);
+    CrossValidation validation(options, candidates);
+    for ([[maybe_unused]] auto _ : state) {
+      validation.add(view(scene.x, size), view(scene.y, size));
+    }
+    state.counters["candidates"] = static_cast<double>(all);
+  });
 }
 
 void measure_dense(benchmark::State& state, Size const& size) {
@@ -90,10 +89,7 @@ int main(int argc, char** argv) {
   Options more = options;
   more.centers_per_axis = 15;
   add_rows("15_centers", more, scc::default_candidates(more), size);
-  benchmark::RegisterBenchmark("dense/default/candidates_1/256x256x3",
-                               [=](benchmark::State& state) { measure_dense(state, size); })
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+  add_row("dense/default/candidates_1/256x256x3", [=](benchmark::State& state) { measure_dense(state, size); });
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -88,7 +88,7 @@ nn::Sequential train(Tensor const& digits, double weight) {
   auto const adam = torch::optim::AdamOptions(1e-3).betas({0.5, 0.999});
   torch::optim::Adam generator_step(generator->parameters(), adam);
   torch::optim::Adam discriminator_step(discriminator->parameters(), adam);
-  scc::libtorch::SccLoss scc;
+  scc::libtorch::SccLoss structure_loss;
   auto const distance_to = [](Tensor const& verdict, double wanted) { return (verdict - wanted).square().mean(); };
   for (std::int64_t iteration = 0; iteration < iterations; ++iteration) {
     auto const input = input_images(random_ink(digits, random_labels(batch)));
@@ -102,7 +102,7 @@ nn::Sequential train(Tensor const& digits, double weight) {
     generator_step.zero_grad();
     auto loss_g = distance_to(discriminator->forward(translation), 1);
     if (weight > 0) {
-      loss_g = loss_g + weight * scc(input, translation);  // here SCC enters
+      loss_g = loss_g + weight * structure_loss(input, translation);
     }
     loss_g.backward();
     generator_step.step();

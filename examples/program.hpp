@@ -8,11 +8,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <scc/options.hpp>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 /// --help as name, kind of value, meaning, and the value if nothing is said in brackets.
 class HelpFormatter : public CLI::Formatter {
@@ -33,6 +36,32 @@ inline void set_up(CLI::App& app) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)->always_capture_default();
   app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(30);
+}
+
+/// Adds an option that takes one of `names`, which are those of the enumeration's values in their order.
+template <class Enum>
+CLI::Option* add_choice(CLI::App& app, std::string const& name, Enum& field, std::vector<std::string> const& names,
+                        std::string const& help) {
+  auto const set = [&field, names](std::string const& text) {
+    field = static_cast<Enum>(std::find(names.begin(), names.end(), text) - names.begin());
+  };
+  return app.add_option_function<std::string>(name, set, help)
+    ->check(CLI::IsMember(names))
+    ->default_str(names.at(static_cast<std::size_t>(field)))
+    ->type_name("NAME");
+}
+
+/// Names of scc::Kernel, for add_choice().
+inline std::vector<std::string> const kernel_names{"gaussian", "reciprocal_gaussian"};
+
+/// @throws CLI::ValidationError if the estimator cannot have these options.
+inline void require_valid(scc::Options const& options) {
+  try {
+    scc::validate(options);
+  } catch (std::invalid_argument const& error) {
+    std::string const message = error.what(), prefix = "scc::Options::";
+    throw CLI::ValidationError(message.substr(message.find(prefix) == 0 ? prefix.size() : 0));
+  }
 }
 
 /// Parses the arguments and runs the program; every error is one line on stderr.

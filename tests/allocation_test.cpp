@@ -15,28 +15,16 @@
 #include <string>
 #include <vector>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
-
 #include "catch.hpp"
 #include "support/images.hpp"
 #include "support/scene.hpp"
 #include "support/setups.hpp"
+#include "support/threads.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SCC_TEST_COUNTS_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SCC_TEST_COUNTS_MALLOC 0
-#endif
-#endif
-#if !defined(SCC_TEST_COUNTS_MALLOC)
-#if defined(__GLIBC__)
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 #define SCC_TEST_COUNTS_MALLOC 1
 #else
 #define SCC_TEST_COUNTS_MALLOC 0
-#endif
 #endif
 
 namespace {
@@ -61,14 +49,6 @@ void* allocate(std::size_t size, std::size_t alignment) {
   return memory;
 }
 
-void* allocate_or_null(std::size_t size, std::size_t alignment) noexcept {
-  try {
-    return allocate(size, alignment);
-  } catch (std::bad_alloc const&) {
-    return nullptr;
-  }
-}
-
 void release(void* memory) noexcept {
   deallocations += memory != nullptr ? 1 : 0;
   std::free(memory);
@@ -76,32 +56,13 @@ void release(void* memory) noexcept {
 
 }  // namespace
 
+// All others are the standard library's, which call these.
 void* operator new(std::size_t size) { return allocate(size, 1); }
-void* operator new[](std::size_t size) { return allocate(size, 1); }
 void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
-void* operator new[](std::size_t size, std::align_val_t align) {
-  return allocate(size, static_cast<std::size_t>(align));
-}
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return allocate_or_null(size, 1); }
-void* operator new[](std::size_t size, std::nothrow_t const&) noexcept { return allocate_or_null(size, 1); }
-void* operator new(std::size_t size, std::align_val_t align, std::nothrow_t const&) noexcept {
-  return allocate_or_null(size, static_cast<std::size_t>(align));
-}
-void* operator new[](std::size_t size, std::align_val_t align, std::nothrow_t const&) noexcept {
-  return allocate_or_null(size, static_cast<std::size_t>(align));
-}
 void operator delete(void* memory) noexcept { release(memory); }
-void operator delete[](void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, std::nothrow_t const&) noexcept { release(memory); }
-void operator delete[](void* memory, std::nothrow_t const&) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t, std::nothrow_t const&) noexcept { release(memory); }
-void operator delete[](void* memory, std::align_val_t, std::nothrow_t const&) noexcept { release(memory); }
 
 #if SCC_TEST_COUNTS_MALLOC
 // Eigen, among others, does not go through operator new.
@@ -117,34 +78,6 @@ void* malloc(std::size_t size) {
 
 using namespace scc_test;
 
-namespace {
-
-void set_threads(int count) {
-#if defined(_OPENMP)
-  omp_set_num_threads(count);
-#else
-  static_cast<void>(count);
-#endif
-}
-
-/// The most threads that a test may ask for, and the number it started with.
-class ThreadScope {
-public:
-#if defined(_OPENMP)
-  ThreadScope() : before_(omp_get_max_threads()) {}
-#else
-  ThreadScope() : before_(1) {}
-#endif
-  ThreadScope(ThreadScope const&) = delete;
-  ThreadScope& operator=(ThreadScope const&) = delete;
-  ~ThreadScope() { set_threads(before_); }
-
-private:
-  int before_;
-};
-
-}  // namespace
-
 TEST_CASE("the counters count") {
   struct alignas(64) Aligned {
     double numbers[8];
@@ -153,8 +86,8 @@ TEST_CASE("the counters count") {
   std::int64_t const before = allocations, deallocations_before = deallocations;
   int* volatile const number = new int(1);
   delete number;
-  Aligned* volatile const aligned = new Aligned;
-  delete aligned;
+  Aligned* volatile const aligned = new Aligned[2];
+  delete[] aligned;
   std::int64_t const after = allocations, deallocations_after = deallocations;
   CHECK(after == before + 2);
   CHECK(deallocations_after == deallocations_before + 2);
@@ -169,11 +102,10 @@ TEST_CASE("the counters count") {
 
 TEMPLATE_TEST_CASE("after the first batch, batches of the same or a smaller size allocate nothing", "", float, double,
                    Eigen::half) {
-  ThreadScope const scope;
   for (auto const& setup : both_bases()) {
-    for (int const threads : {1, 2, 5}) {
-      INFO(setup.name << ", " << threads << " threads");
-      set_threads(threads);
+    for (int const count : {1, 2, 5}) {
+      INFO(setup.name << ", " << count << " threads");
+      Threads const threads(count);
       Loss const loss(setup.options);
       Workspace workspace;
       // More than one chunk per image.
@@ -200,7 +132,7 @@ TEMPLATE_TEST_CASE("after the first batch, batches of the same or a smaller size
       std::int64_t const after = allocations, deallocations_after = deallocations;
 #if SCC_TEST_COUNTS_MALLOC
       std::int64_t const mallocs_after = mallocs;
-      if (threads == 1) {  // OpenMP allocates its teams
+      if (count == 1) {  // OpenMP allocates its teams
         CHECK(mallocs_after == mallocs_before);
       }
 #endif
@@ -228,8 +160,7 @@ TEST_CASE("the backward passes allocate nothing, not even the first time") {
 }
 
 TEST_CASE("after a forward pass that ran out of memory a workspace is empty, not half full, and can be used again") {
-  ThreadScope const scope;
-  set_threads(2);
+  Threads const threads(2);
   for (auto const& setup : both_bases()) {
     Loss const loss(setup.options);
     Scene<float> small(Shape{1, 1, 6, 7}), scene(Shape{4, 3, 53, 59}), again(scene.shape);

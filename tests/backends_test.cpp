@@ -29,7 +29,6 @@
 #include "support/backend.hpp"
 #include "support/device.hpp"
 #include "support/images.hpp"
-#include "support/layouts.hpp"
 #include "support/results.hpp"
 #include "support/setups.hpp"
 
@@ -269,8 +268,10 @@ TEST_CASE("results agree with the CPU's whatever the options") {
   for (auto const& one : option_cases()) {
     INFO(one.name);
     Plan const plan(one.options);
-    check_agreement<float>(plan, few_straddling, one.bounds);
-    check_agreement<double>(plan, few_straddling, double_bounds);
+    // Many kernels take an interpreter long to solve.
+    Shape const shape = one.options.centers_per_axis > 9 ? Shape{1, 1, 47, 53} : Shape{2, 1, 47, 53};
+    check_agreement<float>(plan, shape, one.bounds);
+    check_agreement<double>(plan, shape, double_bounds);
   }
 }
 
@@ -280,7 +281,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
     Plan const plan(setup.options);
     for (Shape const& shape :
          {Shape{1, 1, 1, 1023}, Shape{1, 1, 1, 1024}, Shape{2, 1, 1, 1025}, Shape{3, 1, 1, 2500}, Shape{2, 1, 64, 64},
-          Shape{11, 3, 19, 23}, Shape{1, 1, 1, 9001}, Shape{5, 3, 1, 500}, Shape{3, 1, 150, 150}}) {
+          Shape{11, 3, 19, 23}, Shape{1, 1, 1, 9001}, Shape{5, 3, 1, 500}, Shape{2, 1, 120, 120}}) {
       check_agreement<float>(plan, shape, float_bounds);
       check_agreement<double>(plan, shape, double_bounds);
     }
@@ -289,7 +290,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
     Options few_kernels = setup.options;
     few_kernels.centers_per_axis = 2;  // as each of many images is solved
     Plan const small_plan(few_kernels);
-    for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{300, 1, 1, 1}, Shape{60, 1, 1, 5}}) {
+    for (Shape const& shape : {Shape{1, 1, 1, 1}, Shape{7, 1, 1, 1}, Shape{150, 1, 1, 1}, Shape{30, 1, 1, 5}}) {
       check_agreement<float>(shape.images < 10 ? plan : small_plan, shape, few);
       check_agreement<double>(shape.images < 10 ? plan : small_plan, shape, double_bounds);
     }
@@ -298,7 +299,7 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
 
 TEMPLATE_TEST_CASE("pixels of any two types agree with the CPU's", "", float, double, Eigen::half, Eigen::bfloat16,
                    std::uint8_t) {
-  for (auto const& one : {option_cases()[0], option_cases()[2], option_cases()[8]}) {
+  for (auto const& one : {option_cases()[2], option_cases()[8]}) {
     Options const& options = one.options;
     Plan const plan(options);
     Loss const loss(plan);
@@ -389,34 +390,6 @@ TEST_CASE("CUDA's own 16-bit types are the same numbers") {
   CHECK(same_bits(dy_again.pixels, dy.pixels));
 }
 
-TEST_CASE("results agree with the CPU's whatever the layouts in memory") {
-  Shape const shape{3, 3, 23, 29};
-  std::vector<Layout> const ways = layouts(shape);
-  for (auto const& setup : both_bases()) {
-    Loss const loss(setup.options);
-    Pair<float> const pair(shape, 5);
-    auto const expected = evaluate<double>(scc::cpu::Loss(setup.options), shape, widened(setup.options, pair.x).view(),
-                                           widened(setup.options, pair.y).view());
-    for (std::size_t k = 0; k < ways.size(); ++k) {
-      Layout const &x_way = ways[k], &y_way = ways[(k + 3) % ways.size()], &d_way = ways[(k + 7) % ways.size()];
-      INFO(setup.name << "; x " << x_way.name << ", y " << y_way.name << ", gradients " << d_way.name);
-      Arranged<float> x(shape, x_way, 77), y(shape, y_way, 77), dx(shape, d_way, -55), dy(shape, x_way, -55);
-      x.fill(pair.x.pixels);
-      y.fill(pair.y.pixels);
-      Workspace workspace;
-      Results<float> actual;
-      actual.loss = loss.forward(x.view(), y.view(), workspace);
-      loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view());
-      actual.rsmi = workspace.rsmi();
-      actual.dx = dx.dense();
-      actual.dy = dy.dense();
-      check_near(actual, expected, float_bounds);
-      CHECK(dx.gaps_are_untouched());
-      CHECK(dy.gaps_are_untouched());
-    }
-  }
-}
-
 namespace {
 
 /// Pixels that begin `offset` elements after an address that any vector may have.
@@ -470,25 +443,23 @@ TEMPLATE_TEST_CASE("where the pixels begin means nothing, to the bit", "", float
 
 TEMPLATE_TEST_CASE("repeated calls give the same bits, in whatever workspace and whatever was in its memory", "", float,
                    double) {
-  Pair<TestType> const pair(straddling, 9), other({3, 1, 20, 90}, 10);
+  Pair<TestType> const pair(few_straddling, 9), other({3, 1, 20, 90}, 10);
   DevicePair<TestType> const on_device(pair), other_on_device(other);
   for (auto const& setup : both_bases()) {
     INFO(setup.name);
     scc::gpu::Loss const loss(setup.options);
-    scc::gpu::Workspace owned(loss, straddling.images, stream());
+    scc::gpu::Workspace owned(loss, pair.shape.images, stream());
     auto const expected = on_device.evaluate(loss, owned);
     for (int run = 0; run < 2; ++run) {
       other_on_device.run(loss, owned, stream());
       CHECK(same_bits(on_device.evaluate(loss, owned), expected));
     }
-    for (int const garbage : {0x00, 0x7f, 0xff}) {
-      for (std::int64_t const max_images : {straddling.images, straddling.images + 30}) {
-        INFO("filled with " << garbage << ", for " << max_images << " images");
-        WrappedWorkspace const wrapped(loss, max_images, garbage);
-        CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
-        CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
-        CHECK((*wrapped).diagnostics(stream()).x_nan == 0);
-      }
+    for (auto const& [garbage, spare_images] : {std::pair{0x7f, 0}, std::pair{0xff, 30}}) {
+      INFO("filled with " << garbage << ", for " << spare_images << " images more");
+      WrappedWorkspace const wrapped(loss, pair.shape.images + spare_images, garbage);
+      CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
+      CHECK(same_bits(on_device.evaluate(loss, *wrapped), expected));
+      CHECK((*wrapped).diagnostics(stream()).x_nan == 0);
     }
   }
 }
@@ -615,27 +586,6 @@ TEST_CASE("counts of out-of-domain and NaN pixels are those of the CPU, image by
   }
 }
 
-TEST_CASE("statistics in the original kernels agree with the CPU's") {
-  Pair<double> const pair(straddling, 19);
-  for (auto const& setup : kernels_and_bases()) {
-    INFO(setup.name);
-    Loss const loss(setup.options);
-    scc::cpu::Loss const cpu_loss(setup.options);
-    Workspace workspace;
-    scc::cpu::Workspace cpu_workspace;
-    loss.forward(pair.x.view(), pair.y.view(), workspace);
-    cpu_loss.forward(pair.x.view(), pair.y.view(), cpu_workspace);
-    for (std::int64_t const image : {0, 2, 4}) {
-      scc::Statistics const actual = loss.statistics(workspace, image);
-      scc::Statistics const expected = cpu_loss.statistics(cpu_workspace, image);
-      CHECK((actual.h - expected.h).norm() <= 1e-10 * expected.h.norm());
-      CHECK((actual.H - expected.H).norm() <= 1e-10 * expected.H.norm());
-      CHECK((actual.alpha - expected.alpha).norm() <= 1e-7 * expected.alpha.norm());
-      CHECK(actual.rsmi == workspace.rsmi()[static_cast<std::size_t>(image)]);
-    }
-  }
-}
-
 TEST_CASE("a workspace that does not fit is refused") {
   scc::gpu::Loss const loss;
   std::size_t const bytes = scc::gpu::Workspace::bytes(loss, 3);
@@ -708,17 +658,6 @@ TEST_CASE("a workspace can be moved, and takes its results along") {
   CHECK_THAT(message_of([&] { static_cast<void>(first.diagnostics(0, stream())); }), contains("holds 0 images"));
 }
 
-TEST_CASE("a workspace outlives its loss, and a copy of the loss goes on with it") {
-  DevicePair<float> const pair(Pair<float>({3, 1, 5, 7}, 25));
-  auto loss = std::make_unique<scc::gpu::Loss>();
-  scc::gpu::Workspace workspace(*loss, 3, stream());
-  auto const expected = pair.evaluate(*loss, workspace);
-  scc::gpu::Loss const copy = *loss;
-  loss.reset();
-  CHECK(same_bits(pair.read(workspace), expected));
-  CHECK(same_bits(pair.evaluate(copy, workspace), expected));
-}
-
 TEST_CASE("streams share a loss, each with a workspace of its own") {
   scc::gpu::Loss const loss;
   struct Worker {
@@ -753,29 +692,6 @@ TEST_CASE("streams share a loss, each with a workspace of its own") {
   for (auto const& worker : workers) {
     check(cudaStreamDestroy(worker->own_stream), "cudaStreamDestroy");
   }
-}
-
-TEST_CASE("calls while another device is current are refused") {
-  DevicePair<float> const pair(Pair<float>({1, 1, 5, 7}, 31));
-  scc::gpu::Loss const loss;
-  scc::gpu::Workspace workspace(loss, 1, stream());
-  auto const expected = pair.evaluate(loss, workspace);
-  if (cudaSetDevice(1) != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
-    SCC_SKIP("there is one device only");
-  }
-  std::string const why = "the loss was made on device 0 but device 1 is current";
-  auto const forward_message = message_of([&] { pair.run(loss, workspace, stream()); });
-  auto const backward_message = message_of([&] {
-    loss.backward(pair.view(pair.x), pair.view(pair.y), workspace, nullptr, 1.0F, pair.view(pair.dy),
-                  GradientMode::overwrite, stream());
-  });
-  auto const statistics_message = message_of([&] { static_cast<void>(loss.statistics(workspace, 0, stream())); });
-  check(cudaSetDevice(0), "cudaSetDevice");
-  CHECK_THAT(forward_message, contains(why));
-  CHECK_THAT(backward_message, contains(why));
-  CHECK_THAT(statistics_message, contains(why));
-  CHECK(same_bits(pair.read(workspace), expected));
 }
 
 TEST_CASE("a failed CUDA call throws its name and error, and is forgotten") {

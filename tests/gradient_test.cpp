@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <random>
 #include <scc/scc.hpp>
@@ -41,13 +40,8 @@ double derivative(double& pixel, double step, Function const& f) {
   return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step);
 }
 
-// Of how many pixels one is moved. On the GPU each difference takes kernels that run on a CPU in most tests, and
-// sanitizers are slow.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::size_t pixel_step = 12;
-#else
-constexpr std::size_t pixel_step = is_gpu ? 24 : 1;
-#endif
+// Of how many pixels one is moved. On the GPU each difference takes kernels that run on a CPU in most tests.
+constexpr std::size_t pixel_step = is_gpu ? 24 : 5;
 
 // Derivatives of f with respect to every pixel_step-th pixel.
 template <class Function>
@@ -186,38 +180,5 @@ TEST_CASE("gradients are the derivative of the definition", "[gradient]") {
       CHECK(scc_test::relative_error(dloss_dx.pixels, expected_x) <= 1e-6);
       CHECK(scc_test::relative_error(dloss_dy.pixels, expected_y) <= 1e-6);
     }
-  }
-}
-
-TEST_CASE("gradients of strided views are the derivative of the loss", "[gradient]") {
-  Options const options;
-  Shape const shape{1, 3, 4, 5};
-  Images images = make_images(options, shape, 51);
-  // The translation is stored with its channels last, upside down, the gradient with gaps between its columns.
-  auto y = scc::ImageBatch<double>::channels_last(images.y.pixels.data(), 1, 3, 4, 5);
-  y.data += 3 * y.row_stride;
-  y.row_stride = -y.row_stride;
-  double const untouched = std::numeric_limits<double>::quiet_NaN();
-  std::vector<double> memory(2 * shape.size(), untouched);
-  scc::ImageBatch<double> const dloss_dy{memory.data(), 1, 3, 4, 5, 120, 40, 10, 2};
-
-  Loss const loss(options);
-  Workspace workspace;
-  auto const value = [&] { return loss.forward(images.x.view(), y, workspace); };
-  value();
-  loss.backward(images.x.view(), y, workspace, 1.0, dloss_dy);
-  std::vector<double> actual, expected;
-  for (std::int64_t c = 0; c < 3; ++c) {
-    for (std::int64_t h = 0; h < 4; ++h) {
-      for (std::int64_t w = 0; w < 5; ++w) {
-        actual.push_back(memory[static_cast<std::size_t>(c * 40 + h * 10 + w * 2)]);
-        expected.push_back(
-          derivative(y.data[c * y.channel_stride + h * y.row_stride + w * y.column_stride], 4e-3, value));
-      }
-    }
-  }
-  CHECK(scc_test::relative_error(actual, expected) <= 1e-6);
-  for (std::size_t k = 1; k < memory.size(); k += 2) {
-    CHECK(std::isnan(memory[k]));
   }
 }

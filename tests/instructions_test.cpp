@@ -30,18 +30,24 @@ TEMPLATE_TEST_CASE("all instruction sets give the same, to rounding", "", float,
   }
   for (auto const& setup : kernels_and_bases()) {
     scc::Plan const plan(setup.options);
-    Loss const baseline(plan, Instructions::baseline), avx2(plan, Instructions::avx2);
-    for (auto const& shape : shapes) {
-      INFO(setup.name << ", " << shape.pixels() << " pixels");
-      Pair<TestType> const pair(shape, 131);
-      auto const expected = evaluate(baseline, pair), actual = evaluate(avx2, pair);
-      CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
-      if (shape.pixels() > 1) {
-        CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
-        CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
+    Loss const baseline(plan, Instructions::baseline);
+    for (auto const instructions : {Instructions::avx2, Instructions::avx512}) {
+      if (instructions > available_instructions()) {
+        continue;
+      }
+      Loss const loss(plan, instructions);
+      for (auto const& shape : shapes) {
+        INFO(setup.name << ", " << shape.pixels() << " pixels, " << scc::cpu::lane_bytes(instructions) << " bytes");
+        Pair<TestType> const pair(shape, 131);
+        auto const expected = evaluate(baseline, pair), actual = evaluate(loss, pair);
+        CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
+        if (shape.pixels() > 1) {
+          CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
+          CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
+        }
       }
     }
-    CHECK(same_bits(evaluate(Loss(setup.options), Pair<TestType>(shapes.back(), 131)),
-                    evaluate(avx2, Pair<TestType>(shapes.back(), 131))));
+    Pair<TestType> const pair(shapes.back(), 131);
+    CHECK(same_bits(evaluate(Loss(setup.options), pair), evaluate(Loss(plan, available_instructions()), pair)));
   }
 }

@@ -31,6 +31,7 @@ c++filt < "$report" | awk -v demands="$*" '
     }
     print "| architecture | kernel | registers | warps | static shared | stack frame | spill stores | spill loads |"
     print "|---|---|---|---|---|---|---|---|"
+    fflush()  # before the rows, which sort writes
   }
 
   /Compiling entry function/ {
@@ -66,7 +67,8 @@ c++filt < "$report" | awk -v demands="$*" '
     ++seen[architecture]
     row = sprintf("| sm_%s | `%s` | %d | %d | %d B | %s B | %s B | %s B |", architecture, kernel, registers, warps, shared,
                   stack, stores, loads)
-    rows[++row_count] = sprintf("%4d %s", architecture, row)
+    print architecture, row | "sort -n | cut -d \" \" -f 2-"
+    ++row_count
 
     name = kernel
     sub(/<.*/, "", name)
@@ -84,12 +86,6 @@ c++filt < "$report" | awk -v demands="$*" '
   }
 
   END {
-    for (k = 2; k <= row_count; ++k) {  # sorted by insertion, as awk has no sort everywhere
-      moved = rows[k]
-      for (m = k - 1; m >= 1 && rows[m] > moved; --m) { rows[m + 1] = rows[m] }
-      rows[m + 1] = moved
-    }
-    for (k = 1; k <= row_count; ++k) { print substr(rows[k], 6) }
     for (name in least_warps) {
       for (architecture in seen) {
         if (!((name, architecture) in found)) { fail("there is no kernel " name " for sm_" architecture) }

@@ -6,7 +6,29 @@
 Both functions take x, y of shape [images, channels, height, width], of float32 or float64, and return rSMI per image.
 """
 
+import dataclasses
+
 import torch
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Parameters of the estimator, as scc::Options has them."""
+
+    kernel: str = "gaussian"  # or reciprocal_gaussian
+    bandwidth: float = 1.0
+    centers_per_axis: int = 9
+    center_min: float = -1.0
+    center_max: float = 1.0
+    beta: float = 0.5
+    ridge: float = 0.05
+    tolerance: float = 1e-6
+
+    @property
+    def exponent(self):
+        """s in k(d) = exp(s d^2)."""
+        sign = -1.0 if self.kernel == "gaussian" else 1.0
+        return sign / (2 * self.bandwidth**2)
 
 
 def _centers(options, like):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""The judge: rSMI and its gradient from the definition, in float64, with memory that does not grow with the image.
+"""The reference: rSMI and its gradient from the definition, in float64, with memory that does not grow with the image.
 
 Independent of the library and of dense_scc.py. rSMI depends on the pixels only through sums over them, so it takes two
 passes over blocks of pixels. The first adds up the sums, without a graph. They become the leaves of rSMI, which

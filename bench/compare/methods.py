@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""What is compared. Each method is bound to a pair of images, and then computes a value, or a value and dloss/dy."""
+"""What is compared. Each method is bound to a batch of pairs, and then computes a value, or a value and dloss/dy."""
 
+import ctypes
 import functools
 import pathlib
 import warnings
@@ -10,22 +11,12 @@ import warnings
 import torch
 
 import dense_scc
-import scc_library
+
+KEYS = ("published", "published_compiled", "factorised", "factorised_compiled", "mutual_information", "copy", "launch")
 
 
 class CannotRun(Exception):
     """A method has no place on this machine; the message says why."""
-
-
-def available_memory(device):
-    """Bytes."""
-    if device == "cuda":
-        torch.cuda.empty_cache()
-        return torch.cuda.mem_get_info()[0]
-    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/meminfo does not say how much memory is available")
 
 
 class Method:
@@ -34,43 +25,91 @@ class Method:
     estimates_rsmi = False
     compiles = False
     is_floor = False
+    choices = (None,)  # numbers of images to take at once
+    at_once = None  # one of them
     remark = ""
-    choices = ()  # numbers of images to take at once
 
     def bind(self, x, y):
         pass
 
     def release(self):
-        """Forgets what it was bound to."""
+        """Frees what it keeps between calls."""
 
     def result(self):
         """A call of value_and_gradient(): rSMI per image and dloss/dy, or None for what computes neither."""
-        self.value_and_gradient()
+        return self.value_and_gradient()
 
 
 class Scc(Method):
+    """The library, through scc_compare.cpp. On a GPU its workspace is a tensor."""
+
     key = "scc"
     label = "**scc**"
     estimates_rsmi = True
 
-    def __init__(self, library, options, device):
-        if device == "cuda" and not library.has_gpu:
-            raise CannotRun("the library was built without its GPU backend")
-        self.loss = (scc_library.GpuLoss if device == "cuda" else scc_library.CpuLoss)(library, options)
+    def __init__(self, path, options, device):
+        # Opened after torch is imported, so that both use one OpenMP runtime where torch brings its own.
+        self._library = ctypes.CDLL(path)
+        self._device = device
+        self._loss = ctypes.c_void_p()
+        numbers = ("bandwidth", "center_min", "center_max", "beta", "ridge", "tolerance")
+        self._call(
+            "create",
+            int(device == "cuda"),
+            int(options.kernel == "reciprocal_gaussian"),
+            options.centers_per_axis,
+            *(ctypes.c_double(getattr(options, name)) for name in numbers),
+            ctypes.byref(self._loss),
+        )
 
-        self.value = self.loss.value
-        self.value_and_gradient = self.loss.value_and_gradient
+    def __del__(self):
+        if self._loss:
+            self._call("destroy", self._loss)
 
     def bind(self, x, y):
-        self.dloss_dy = torch.zeros_like(y)  # its pages are there before memory is measured
-        self.loss.bind(x, y, self.dloss_dy)
+        self._dloss_dy = torch.zeros_like(y)  # its pages are there before memory is measured
+        self._tensors = (x, y, self._dloss_dy)  # they must live as long as their addresses are used
+        for tensor in self._tensors:
+            if tensor.dtype != torch.float32 or not tensor.is_contiguous():
+                raise ValueError("a contiguous float32 tensor is needed")
+        x_at, y_at, self._gradient_at = (ctypes.c_void_p(tensor.data_ptr()) for tensor in self._tensors)
+        self._images = ctypes.c_int64(len(x))
+        self._pixels = (self._loss, x_at, y_at, *(ctypes.c_int64(extent) for extent in x.shape))
+        self.release()
 
     def release(self):
-        self.loss.clear_workspace()
+        self._workspace = None
+        self._call("use_workspace", self._loss, self._images, None, ctypes.c_size_t(0))
+
+    def value(self):
+        self._run(None)
+
+    def value_and_gradient(self):
+        self._run(self._gradient_at)
 
     def result(self):
-        self.loss.value_and_gradient()
-        return self.loss.rsmi(), self.dloss_dy
+        self.value_and_gradient()
+        rsmi = torch.empty(self._images.value, dtype=torch.float64)
+        self._call("read_rsmi", self._loss, self._images, ctypes.c_void_p(rsmi.data_ptr()), self._stream())
+        return rsmi, self._dloss_dy
+
+    def _run(self, gradient_at):
+        if self._workspace is None:
+            size = ctypes.c_size_t()
+            self._call("workspace_bytes", self._loss, self._images, ctypes.byref(size))
+            self._workspace = torch.empty(size.value, dtype=torch.uint8, device=self._device)
+            self._call("use_workspace", self._loss, self._images, ctypes.c_void_p(self._workspace.data_ptr()), size)
+        self._call("run", *self._pixels, gradient_at, self._stream())
+
+    def _stream(self):
+        return ctypes.c_void_p(torch.cuda.current_stream().cuda_stream) if self._device == "cuda" else None
+
+    def _call(self, name, *arguments):
+        function = getattr(self._library, "scc_compare_" + name)
+        function.restype = ctypes.c_char_p
+        message = function(*arguments)
+        if message is not None:
+            raise RuntimeError(message.decode())
 
 
 class Autograd(Method):
@@ -87,14 +126,18 @@ class Autograd(Method):
             # Each shape is compiled on its own; the counts of recompilations of earlier ones would end in a fallback.
             torch._dynamo.reset()
             self._function = torch.compile(self._formulation, dynamic=False)
-        images, pixels = x.shape[0], x[0].numel()
-        needed = pixels * self._bytes_per_pixel * x.element_size() // 4
-        room = available_memory(x.device.type) // 2
-        if needed > room:
+        images, image_bytes = len(x), x[0].numel() * self._bytes_per_pixel * x.element_size() // 4
+        if x.is_cuda:
+            torch.cuda.empty_cache()
+            room = torch.cuda.mem_get_info()[0] // 2
+        else:
+            room = int(pathlib.Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]) * 1024 // 2
+        if image_bytes > room:
             raise CannotRun(
-                f"one image needs about {needed / 2**30:.1f} GiB; half of the free memory is {room / 2**30:.1f}"
+                f"one image needs about {image_bytes / 2**30:.1f} GiB;"
+                f" half of the free memory is {room / 2**30:.1f}"
             )
-        self.choices = [1] if images * needed > room or images == 1 else [images, 1]
+        self.choices = [1] if images == 1 or images * image_bytes > room else [images, 1]
         self.take_at_once(self.choices[0])
 
     def take_at_once(self, images):
@@ -114,9 +157,6 @@ class Autograd(Method):
             return sum(self._function(x, y).sum() for x, y in self._parts())
 
     def value_and_gradient(self):
-        self.result()
-
-    def result(self):
         share = self._sign * self.at_once / len(self._x)
         values, gradients = [], []
         for x, y in self._parts():
@@ -135,20 +175,17 @@ class Copy(Method):
     is_floor = True
 
     def bind(self, x, y):
-        self._source = {}
-        self._target = {}
-        for name, size in (("value", 4), ("gradient", 10)):
-            self._source[name] = torch.ones(size * y.numel(), dtype=torch.uint8, device=y.device)
-            self._target[name] = torch.empty_like(self._source[name])
+        self._sources = [torch.ones(size * y.numel(), dtype=torch.uint8, device=y.device) for size in (4, 10)]
+        self._targets = [torch.empty_like(source) for source in self._sources]
 
     def release(self):
-        self._source = self._target = None
+        self._sources = self._targets = None
 
     def value(self):
-        self._target["value"].copy_(self._source["value"])
+        self._targets[0].copy_(self._sources[0])
 
     def value_and_gradient(self):
-        self._target["gradient"].copy_(self._source["gradient"])
+        self._targets[1].copy_(self._sources[1])
 
 
 class EmptyLaunch(Method):
@@ -156,44 +193,41 @@ class EmptyLaunch(Method):
     label = "floor: launch of an empty kernel"
     is_floor = True
 
-    def __init__(self, library):
-        self.value = self.value_and_gradient = library.launch_empty_kernel
+    def value(self):
+        torch.cuda._sleep(0)
+
+    value_and_gradient = value
 
 
 def _mutual_information():
-    from monai.losses import GlobalMutualInformationLoss
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from monai.losses import GlobalMutualInformationLoss
 
-    loss = GlobalMutualInformationLoss()
+            loss = GlobalMutualInformationLoss()
+    except Exception as error:  # an unfit PyTorch makes MONAI's import fail in many ways
+        raise CannotRun(f"MONAI cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
     # It wants intensities from 0 to 1. As in registration, the first argument is the one that is differentiated.
     return lambda x, y: loss((y + 1) / 2, (x + 1) / 2)
 
 
 def make(key, library, options, device):
     """The method of that name; raises CannotRun where it has no place on this machine."""
-    # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
-    dense = {
-        "published": ("published formulation (PyTorch, eager)", dense_scc.published, 2600),
-        "factorised": ("factorised (PyTorch, eager)", dense_scc.factorised, 600),
-    }
     if key == "scc":
         return Scc(library, options, device)
     if key == "copy":
         return Copy()
     if key == "launch":
-        return EmptyLaunch(library)
+        return EmptyLaunch()
+    # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
     if key == "mutual_information":
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                formulation = _mutual_information()
-        except Exception as error:  # an unfit PyTorch makes MONAI's import fail in many ways
-            raise CannotRun(f"MONAI cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
-        return Autograd(key, "MONAI GlobalMutualInformationLoss", formulation, 1, 1100, estimates_rsmi=False)
-    base, suffix, _ = key.partition("_compiled")
-    label, formulation, bytes_per_pixel = dense[base]
-    if suffix:
-        if not hasattr(torch, "compile"):
-            raise CannotRun(f"PyTorch {torch.__version__} has no torch.compile")
-        label = label.replace("eager", "torch.compile")
-    formulation = functools.partial(formulation, options=options)
-    return Autograd(key, label, formulation, -1, bytes_per_pixel, compiles=bool(suffix))
+        label = "MONAI GlobalMutualInformationLoss"
+        return Autograd(key, label, _mutual_information(), 1, 1100, estimates_rsmi=False)
+    base, compiled, _ = key.partition("_compiled")
+    if compiled and not hasattr(torch, "compile"):
+        raise CannotRun(f"PyTorch {torch.__version__} has no torch.compile")
+    name, bytes_per_pixel = {"published": ("published formulation", 2600), "factorised": ("factorised", 600)}[base]
+    label = f"{name} (PyTorch, {'torch.compile' if compiled else 'eager'})"
+    formulation = functools.partial(getattr(dense_scc, base), options=options)
+    return Autograd(key, label, formulation, -1, bytes_per_pixel, compiles=bool(compiled))

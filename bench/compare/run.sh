@@ -9,38 +9,27 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-source "$here/find_python.sh"
 
-if ! python=$(find_python); then
-  echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and" \
-    "python3-matplotlib, or 'pip install torch monai matplotlib' in a virtual environment; SCC_PYTHON names its" \
-    "Python" >&2
-  exit 77
-fi
-for argument in "$@"; do
-  if [[ $argument == -h || $argument == --help ]]; then
-    exec "$python" "$here/compare.py" --help
+for python in ${SCC_PYTHON:-python3 /usr/bin/python3} ''; do
+  if [[ -z $python ]]; then
+    echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and" \
+      "python3-matplotlib, or 'pip install torch monai matplotlib' in a virtual environment; SCC_PYTHON names its" \
+      "Python" >&2
+    exit 77
+  fi
+  if "$python" -c 'import torch' 2> /dev/null; then
+    break
   fi
 done
 
 library=${SCC_COMPARE_LIBRARY-}
-if [[ -z $library ]]; then
-  build=$root/build/compare
-  options=(-DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_EXAMPLES=OFF -DSCC_BUILD_BENCH=OFF
-    -DSCC_BUILD_COMPARE=ON -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
+if [[ -z $library && " $* " != *' --help '* && " $* " != *' -h '* ]]; then
+  options=(-DSCC_BUILD_EXAMPLES=OFF -DSCC_BUILD_COMPARE=ON -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
   if [[ " $* " == *' cuda '* || " $* " == *'=cuda '* ]]; then
     options+=(-DSCC_BUILD_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=native)
   fi
-  mkdir -p "$build"
-  echo "Building scc_compare ..."
-  if ! {
-    cmake -S "$root" -B "$build" "${options[@]}"
-    cmake --build "$build" --parallel "$(nproc)" --target scc_compare
-  } > "$build/build.log" 2>&1; then
-    cat "$build/build.log" >&2
-    echo "bench/compare/run.sh: scc_compare could not be built (it needs cmake, g++ and libeigen3-dev)" >&2
-    exit 1
-  fi
-  library=$build/bench/compare/libscc_compare.so
+  source "$root/examples/build_program.sh"
+  build_program compare scc_compare "${options[@]}"
+  library=$root/build/compare/bench/compare/libscc_compare.so
 fi
 exec "$python" "$here/compare.py" --library "$library" "$@"

@@ -2,81 +2,181 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// scc::cpu::Loss for scc_library.py. Pointers are to host memory.
+/// The library under comparison, with a C interface that methods.py calls through ctypes. Every function returns null,
+/// or a message that stays valid until the same thread's next call.
 
 #include <algorithm>
 #include <cstddef>
-#include <malloc.h>
+#include <cstdint>
+#include <exception>
+#include <memory>
 #include <scc/scc.hpp>
+#include <stdexcept>
+#include <string>
 
-#include "scc_compare.hpp"
-
-#if defined(_OPENMP)
-#include <omp.h>
+#if defined(SCC_COMPARE_GPU)
+#include <cuda_runtime_api.h>
+#include <optional>
+#include <scc/gpu/loss.hpp>
 #endif
 
-using scc_compare::message_of;
-using scc_compare::view;
+namespace {
 
-/// A loss with its workspace.
-struct scc_compare_cpu_loss {
-  scc::cpu::Loss loss;
-  scc::cpu::Workspace workspace;
+/// A batch [images, channels, height, width] of densely packed floats.
+struct Shape {
+  std::int64_t images, channels, height, width;
 };
+
+template <class T>
+scc::ImageBatch<T> view(T* data, Shape const& shape) {
+  return scc::ImageBatch<T>::contiguous(data, shape.images, shape.channels, shape.height, shape.width);
+}
+
+/// Pixels are in the backend's memory; the stream is a cudaStream_t, which the CPU ignores.
+class Loss {
+public:
+  virtual ~Loss() = default;
+
+  /// Bytes of device memory that a workspace for so many images needs; 0 on the CPU, where it allocates its own.
+  virtual std::size_t workspace_bytes(std::int64_t images) const = 0;
+
+  /// Replaces the workspace by a new one in `memory`; with 0 bytes, by none, or on the CPU by one that has no memory yet.
+  virtual void use_workspace(std::int64_t images, void* memory, std::size_t bytes) = 0;
+
+  /// One forward pass, and a backward pass if `dloss_dy` is not null.
+  virtual void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* stream) = 0;
+
+  /// Writes rSMI of the images of the last run to host memory, when the stream has finished.
+  virtual void read_rsmi(std::int64_t images, double* rsmi, void* stream) const = 0;
+};
+
+class CpuLoss final : public Loss {
+public:
+  explicit CpuLoss(scc::Options const& options) : loss_(options) {}
+
+  std::size_t workspace_bytes(std::int64_t /*images*/) const override { return 0; }
+
+  void use_workspace(std::int64_t /*images*/, void* /*memory*/, std::size_t /*bytes*/) override {
+    workspace_ = scc::cpu::Workspace();
+  }
+
+  void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* /*stream*/) override {
+    loss_.forward(view(x, shape), view(y, shape), workspace_);
+    if (dloss_dy != nullptr) {
+      loss_.backward(view(x, shape), view(y, shape), workspace_, 1, view(dloss_dy, shape));
+    }
+  }
+
+  void read_rsmi(std::int64_t images, double* rsmi, void* /*stream*/) const override {
+    std::copy_n(workspace_.rsmi().begin(), images, rsmi);
+  }
+
+private:
+  scc::cpu::Loss loss_;
+  scc::cpu::Workspace workspace_;
+};
+
+#if defined(SCC_COMPARE_GPU)
+class GpuLoss final : public Loss {
+public:
+  explicit GpuLoss(scc::Options const& options) : loss_(options) {}
+
+  std::size_t workspace_bytes(std::int64_t images) const override { return scc::gpu::Workspace::bytes(loss_, images); }
+
+  void use_workspace(std::int64_t images, void* memory, std::size_t bytes) override {
+    workspace_.reset();
+    if (bytes > 0) {
+      workspace_.emplace(loss_, images, memory, bytes);
+    }
+  }
+
+  void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* stream) override {
+    auto* const cuda_stream = static_cast<cudaStream_t>(stream);
+    loss_.forward(view(x, shape), view(y, shape), workspace_.value(), cuda_stream);
+    if (dloss_dy != nullptr) {
+      loss_.backward(view(x, shape), view(y, shape), *workspace_, nullptr, 1, view(dloss_dy, shape),
+                     scc::GradientMode::overwrite, cuda_stream);
+    }
+  }
+
+  void read_rsmi(std::int64_t images, double* rsmi, void* stream) const override {
+    auto* const cuda_stream = static_cast<cudaStream_t>(stream);
+    scc::gpu::check(cudaMemcpyAsync(rsmi, workspace_.value().rsmi(), static_cast<std::size_t>(images) * sizeof(double),
+                                    cudaMemcpyDeviceToHost, cuda_stream),
+                    "cudaMemcpyAsync");
+    scc::gpu::check(cudaStreamSynchronize(cuda_stream), "cudaStreamSynchronize");
+  }
+
+private:
+  scc::gpu::Loss loss_;
+  std::optional<scc::gpu::Workspace> workspace_;
+};
+#endif
+
+std::unique_ptr<Loss> make_loss(bool is_cuda, scc::Options const& options) {
+  if (!is_cuda) {
+    return std::make_unique<CpuLoss>(options);
+  }
+#if defined(SCC_COMPARE_GPU)
+  return std::make_unique<GpuLoss>(options);
+#else
+  throw std::runtime_error("the library was built without its GPU backend");
+#endif
+}
+
+/// Calls `body`; null, or what it threw.
+template <class Body>
+char const* message_of(Body const& body) {
+  thread_local std::string message;
+  try {
+    body();
+    return nullptr;
+  } catch (std::exception const& error) {
+    message = error.what();
+  }
+  return message.c_str();
+}
+
+}  // namespace
 
 extern "C" {
 
-char const* scc_compare_cpu_create(scc_compare_options const* options, scc_compare_cpu_loss** loss) {
-  return message_of([&] { *loss = new scc_compare_cpu_loss{scc::cpu::Loss(scc_compare::options_from(*options)), {}}; });
-}
-
-void scc_compare_cpu_destroy(scc_compare_cpu_loss* loss) { delete loss; }
-
-/// A workspace that holds no memory yet.
-void scc_compare_cpu_clear_workspace(scc_compare_cpu_loss* loss) { loss->workspace = scc::cpu::Workspace(); }
-
-char const* scc_compare_cpu_forward(scc_compare_cpu_loss* loss, float const* x, float const* y,
-                                    scc_compare_shape const* shape, double* value) {
-  return message_of([&] { *value = loss->loss.forward(view(x, *shape), view(y, *shape), loss->workspace); });
-}
-
-char const* scc_compare_cpu_forward_backward(scc_compare_cpu_loss* loss, float const* x, float const* y,
-                                             scc_compare_shape const* shape, float* dloss_dy, double* value) {
+/// @param loss  out; to be destroyed by the caller.
+char const* scc_compare_create(int is_cuda, int is_reciprocal, int centers_per_axis, double bandwidth,
+                               double center_min, double center_max, double beta, double lambda, double tolerance,
+                               Loss** loss) {
   return message_of([&] {
-    *value = loss->loss.forward_backward(view(x, *shape), view(y, *shape), loss->workspace, 1, view(dloss_dy, *shape));
+    scc::Options options;
+    options.kernel = is_reciprocal != 0 ? scc::Kernel::reciprocal_gaussian : scc::Kernel::gaussian;
+    options.centers_per_axis = centers_per_axis;
+    options.bandwidth = bandwidth;
+    options.center_min = center_min;
+    options.center_max = center_max;
+    options.beta = beta;
+    options.lambda = lambda;
+    options.tolerance = tolerance;
+    *loss = make_loss(is_cuda != 0, options).release();
   });
 }
 
-/// @param rsmi  [images of the last forward pass] out
-void scc_compare_cpu_rsmi(scc_compare_cpu_loss const* loss, double* rsmi) {
-  std::copy(loss->workspace.rsmi().begin(), loss->workspace.rsmi().end(), rsmi);
+char const* scc_compare_destroy(Loss* loss) {
+  return message_of([&] { delete loss; });
 }
 
-/// Bytes that the process has allocated and not freed, large blocks included.
-std::size_t scc_compare_heap_bytes() {
-  struct mallinfo2 const info = mallinfo2();
-  return info.uordblks + info.hblkhd;
+char const* scc_compare_workspace_bytes(Loss const* loss, std::int64_t images, std::size_t* bytes) {
+  return message_of([&] { *bytes = loss->workspace_bytes(images); });
 }
 
-/// Gives unused memory back, so that it does not count as resident.
-void scc_compare_trim_heap() { malloc_trim(0); }
-
-void scc_compare_use_threads([[maybe_unused]] int threads) {
-#if defined(_OPENMP)
-  omp_set_num_threads(threads);
-#endif
+char const* scc_compare_use_workspace(Loss* loss, std::int64_t images, void* memory, std::size_t bytes) {
+  return message_of([&] { loss->use_workspace(images, memory, bytes); });
 }
 
-/// Number of threads that a parallel region of this library gets.
-int scc_compare_threads() {
-  int threads = 1;
-#if defined(_OPENMP)
-#pragma omp parallel
-  {
-#pragma omp single
-    threads = omp_get_num_threads();
-  }
-#endif
-  return threads;
+char const* scc_compare_run(Loss* loss, float const* x, float const* y, std::int64_t images, std::int64_t channels,
+                            std::int64_t height, std::int64_t width, float* dloss_dy, void* stream) {
+  return message_of([&] { loss->run(x, y, {images, channels, height, width}, dloss_dy, stream); });
+}
+
+char const* scc_compare_read_rsmi(Loss const* loss, std::int64_t images, double* rsmi, void* stream) {
+  return message_of([&] { loss->read_rsmi(images, rsmi, stream); });
 }
 }

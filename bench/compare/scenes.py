@@ -71,4 +71,5 @@ def pairs(shape, photographs=None):
     for k, image in enumerate(sources):
         x.append(image.astype(numpy.float32))
         y.append(_translation(image, k).astype(numpy.float32))
-    return torch.from_numpy(numpy.stack(x)), torch.from_numpy(numpy.stack(y))
+    # Photographs come in another order of axes, which stack() keeps.
+    return tuple(torch.from_numpy(numpy.ascontiguousarray(numpy.stack(images))) for images in (x, y))

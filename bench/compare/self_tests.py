@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""What must hold before anything is measured: that the formulations, the judge and the library mean the same."""
+"""What must hold before anything is measured: that the formulations, the reference and the library mean the same."""
 
 import pathlib
 
@@ -9,9 +9,9 @@ import torch
 
 import dense_scc
 import exact_scc
-import scc_library
+import methods
 import scenes
-from options import Options
+from dense_scc import Options
 
 _data = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data"
 _golden_cases = ("g2_colour_map", "g4_batch", "r2_colour_map")
@@ -69,21 +69,18 @@ def run(library):
         results = {
             "the published formulation": by_autograd(dense_scc.published, x, y, options),
             "the factorised formulation": by_autograd(dense_scc.factorised, x, y, options),
-            "the judge": exact_scc.rsmi_and_gradient(x, y, options),
+            "the reference": exact_scc.rsmi_and_gradient(x, y, options),
         }
         for what, result in results.items():
             _require(f"{what} on {name}", *result, rsmi, gradient, 1e-9, 1e-9)
     x, y = scenes.pairs((2, 3, 40, 24))
     for kernel in ("gaussian", "reciprocal_gaussian"):
         options = Options(kernel=kernel)
-        loss = scc_library.CpuLoss(library, options)
-        gradient = torch.empty_like(y)
-        loss.bind(x, y, gradient)
-        loss.value_and_gradient()
-        judged = exact_scc.rsmi_and_gradient(x, y, options)
-        _require(f"the library, {kernel}", loss.rsmi(), gradient, *judged, 1e-6, 1e-4)
+        scc = methods.make("scc", library, options, "cpu")
+        scc.bind(x, y)
+        _require(f"the library, {kernel}", *scc.result(), *exact_scc.rsmi_and_gradient(x, y, options), 1e-6, 1e-4)
     return (
-        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the judge, in float64,"
-        " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the judge"
+        f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the reference, in float64,"
+        " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the reference"
         " on a small scene."
     )

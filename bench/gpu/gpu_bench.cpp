@@ -8,6 +8,8 @@
 ///   forward_backward/chebyshev/float/nchw/256x256x3/batch_16/graph      the grid of all rows
 ///   target/forward_backward/chebyshev/float/nchw/256x256x3/batch_16/direct    those that have a target (below)
 ///   ceiling/...   copy, read, multiply_add: the device's limits;   launch/...   what launches cost without any work
+///   cub/...       what a user could build from CUB: the sum of the pixels of both images by cub::DeviceReduce, which reads
+///                 what a forward pass reads, and their joint histogram by cub::DeviceHistogram
 ///
 /// Every row begins with a check: all outputs are poisoned, then the rSMI of each image must be within 1e-6 of the CPU's
 /// (double pixels, same options), and each gradient within 1e-5 (4e-3 in 16 bits). A row with a wrong result ends the
@@ -49,6 +51,7 @@
 
 #include "../exact.hpp"
 #include "../scene.hpp"
+#include "cub.hpp"
 #include "device.hpp"
 #include "images.hpp"
 #include "probes.hpp"
@@ -406,6 +409,101 @@ void add_ceilings(Device& device) {
   add_multiply_adds("double", scc_bench::launch_multiply_adds<double>);
 }
 
+/// Calls enqueue(scratch, scratch_bytes) of CUB with the memory that it asks for.
+template <class Enqueue>
+class WithScratch {
+public:
+  explicit WithScratch(Enqueue enqueue) : enqueue_(std::move(enqueue)), memory_(bytes()) {}
+
+  void operator()() const {
+    std::size_t bytes = memory_.bytes();
+    enqueue_(memory_.data(), bytes);
+  }
+
+private:
+  std::size_t bytes() const {
+    std::size_t bytes = 0;
+    enqueue_(nullptr, bytes);
+    return bytes;
+  }
+
+  Enqueue enqueue_;
+  DeviceMemory memory_;
+};
+
+/// The sum of all pixels of x and y.
+void measure_cub_sum(benchmark::State& state, Device& device, Size const& size, std::int64_t batch) {
+  std::int64_t const count = 2 * batch * size.pixels();
+  Images<float> both(size, 2 * batch, false);
+  both.fill(scene_of(size).x);
+  DeviceMemory const sum(sizeof(float));
+  WithScratch const enqueue([&](void* scratch, std::size_t& bytes) {
+    scc_bench::launch_cub_sum(scratch, bytes, both.view().data, count, static_cast<float*>(sum.data()),
+                              device.stream());
+  });
+  enqueue();
+  check(cudaStreamSynchronize(device.stream()), "cudaStreamSynchronize");
+  float actual = 0;
+  check(cudaMemcpy(&actual, sum.data(), sizeof actual, cudaMemcpyDeviceToHost), "cudaMemcpy");
+  double expected = 0;
+  for (float const value : scene_of(size).x) {
+    expected += 2 * static_cast<double>(batch) * static_cast<double>(value);
+  }
+  if (!(std::abs(static_cast<double>(actual) - expected) <= 1e-4 * static_cast<double>(count))) {
+    throw std::runtime_error("cub::DeviceReduce: the sum is wrong");
+  }
+  double const time = measure(state, device, enqueue, [] {});
+  state.counters["GB/s"] = 1e-9 * static_cast<double>(count) * sizeof(float) / time;
+}
+
+/// The joint histogram of x and y, image by image.
+void measure_cub_histogram(benchmark::State& state, Device& device, Size const& size, std::int64_t batch, int bins) {
+  scc_bench::Scene const& scene = scene_of(size);
+  Images<float> x(size, batch, false), y(size, batch, false);
+  x.fill(scene.x);
+  y.fill(scene.y);
+  std::vector<unsigned> expected(static_cast<std::size_t>(bins) * static_cast<std::size_t>(bins));
+  for (std::size_t pixel = 0; pixel < scene.x.size(); ++pixel) {
+    ++expected[static_cast<std::size_t>(scc_bench::bin_of(scene.x[pixel], bins) * bins +
+                                        scc_bench::bin_of(scene.y[pixel], bins))];
+  }
+  DeviceMemory const counts(static_cast<std::size_t>(batch) * expected.size() * sizeof(unsigned));
+  WithScratch const enqueue([&](void* scratch, std::size_t& bytes) {
+    scc_bench::launch_cub_joint_histogram(scratch, bytes, x.view().data, y.view().data, static_cast<int>(batch),
+                                          size.pixels(), bins, static_cast<unsigned*>(counts.data()), device.stream());
+  });
+  enqueue();
+  check(cudaStreamSynchronize(device.stream()), "cudaStreamSynchronize");
+  std::vector<unsigned> actual(expected.size());
+  for (std::int64_t image = 0; image < batch; ++image) {
+    check(cudaMemcpy(actual.data(),
+                     static_cast<unsigned*>(counts.data()) + static_cast<std::size_t>(image) * expected.size(),
+                     expected.size() * sizeof(unsigned), cudaMemcpyDeviceToHost),
+          "cudaMemcpy");
+    if (actual != expected) {
+      throw std::runtime_error("cub::DeviceHistogram: the counts are wrong");
+    }
+  }
+  double const time = measure(state, device, enqueue, [] {});
+  state.counters["GB/s"] = 1e-9 * 2 * sizeof(float) * static_cast<double>(batch * size.pixels()) / time;
+}
+
+/// What a user could build from CUB.
+void add_cub(Device& device) {
+  Size const size{256, 256, 3};
+  for (std::int64_t const batch : {16, 1}) {
+    std::string const suffix = "/256x256x3/batch_" + std::to_string(batch);
+    add_row("cub/sum/float" + suffix,
+            [&device, size, batch](benchmark::State& state) { measure_cub_sum(state, device, size, batch); });
+    for (int const bins : {35, 131}) {
+      add_row("cub/joint_histogram_" + std::to_string(bins) + "/float" + suffix,
+              [&device, size, batch, bins](benchmark::State& state) {
+                measure_cub_histogram(state, device, size, batch, bins);
+              });
+    }
+  }
+}
+
 void add_all_rows(Device& device) {
   Options narrow;
   narrow.bandwidth = 0.1;
@@ -417,6 +515,7 @@ void add_all_rows(Device& device) {
 
   add_launches(device);
   add_ceilings(device);
+  add_cub(device);
   for (std::int64_t const batch : {16, 1}) {
     add_passes<float>(device, "target/", "float", chebyshev, Layout::channels_first, middle, batch);
   }

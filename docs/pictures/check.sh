@@ -2,19 +2,18 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 #
-# Checks scc_parameter_pictures from the outside: that it writes whole pictures, that the numbers which docs/parameters.md
-# quotes from it are those that it prints, and how it fails.
-#   check.sh <path of scc_parameter_pictures> <path of scc_inspect>
+# Checks scc_pictures from the outside: that it writes whole pictures, that the numbers which docs/parameters.md quotes from
+# it are those that it prints, and how it fails.
+#   check.sh <path of scc_pictures> <path of scc_inspect>
 
 set -euo pipefail
 
-usage='usage: check.sh <path of scc_parameter_pictures> <path of scc_inspect>'
+usage='usage: check.sh <path of scc_pictures> <path of scc_inspect>'
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 program=$(realpath "${1:?$usage}")
 inspect=$(realpath "${2:?$usage}")
 source "$here/../../examples/expectations.sh"
-page=$here/../parameters.md
-committed=$here/../parameters
+docs=$(realpath "$here/..")
 
 # rejects <status> <text> <arguments...>: that exit status, that text on stderr, and nothing written.
 rejects() {
@@ -30,34 +29,54 @@ rejects() {
 size_of() { "$inspect" "$1" "$1" --repeat 1 | sed -n "s/^input  *$(basename "$1"), //p"; }
 
 mkdir pictures
-rejects 2 'usage: scc_parameter_pictures FOLDER'
-rejects 2 'usage: scc_parameter_pictures FOLDER' pictures pictures
-rejects 2 'usage: scc_parameter_pictures FOLDER' --frobnicate
-rejects 2 'usage: scc_parameter_pictures FOLDER' ''
-rejects 1 "there is no folder 'absent'" absent
+rejects 2 'A subcommand is required'
+rejects 2 'FOLDER is required' parameters
+rejects 2 'The following argument' parameters pictures pictures
+rejects 2 'A subcommand is required' --frobnicate
+rejects 1 "there is no folder 'absent'" parameters absent
+rejects 2 '.png' steps pictures/steps.gif
+rejects 1 "there is no scc in 'absent/result.txt'" front absent absent pictures/front.png
 run --help
 [ "$status" -eq 0 ] || fail "--help ends with exit status $status"
 
-run pictures
+# whole <picture> <size> <committed picture> <page>
+whole() {
+  expect "$1 is whole, $2" [ "$(size_of "$1")" == "$2" ]
+  # Not all bytes: another compiler may round a pixel differently, and a run is not repeated here. The head has the size.
+  expect "the committed $3 has that size, too" cmp -n 24 "$1" "$docs/$3"
+  expect "the committed $3 has less than 200 kB" [ "$(wc -c < "$docs/$3")" -lt 200000 ]
+  expect "$3 is shown by ${4##*/}" grep -qE "(\]\(|src=\"docs/)$3[)\"]" "$4"
+}
+
+# Two runs of examples/translate_digits, of which nothing but the samples is real.
+for weight in 0 10; do
+  mkdir -p "run_$weight/samples"
+  cp "$docs/results/digits.png" "run_$weight/samples/0003000.png"
+  printf 'scc %s\ntest-score 50.5\n' "$weight" > "run_$weight/result.txt"
+done
+run front run_0 run_10 front.png
+[ "$status" -eq 0 ] || fail "front ends with exit status $status"
+whole front.png '1198 x 332, RGB' pictures/front.png "$docs/../README.md"
+run steps steps.png
+[ "$status" -eq 0 ] || fail "steps ends with exit status $status"
+whole steps.png '1200 x 418, RGB' mathematics/steps.png "$docs/mathematics.md"
+
+run parameters pictures
 [ "$status" -eq 0 ] || fail "exit status $status"
 [ ! -s err.txt ] || fail "something on stderr"
 declare -A sizes=([scene]='602 x 326, RGB' [sigma]='1500 x 558, RGB' [lambda]='1500 x 558, RGB' [beta]='1500 x 558, RGB'
   [centres]='1500 x 558, RGB' [domain]='1500 x 558, RGB' [curves]='1500 x 512, RGB')
 [ "$(find pictures -type f | wc -l)" -eq "${#sizes[@]}" ] || fail "wrote other files, too: $(ls pictures)"
 for name in "${!sizes[@]}"; do
-  expect "$name.png is whole, ${sizes[$name]}" [ "$(size_of "pictures/$name.png")" == "${sizes[$name]}" ]
-  expect "$name.png is shown by the page" grep -qF "](parameters/$name.png)" "$page"
-  # Not all bytes: another compiler may round a pixel differently. The head has the size.
-  expect "the committed $name.png has that size, too" cmp -n 24 "pictures/$name.png" "$committed/$name.png"
-  expect "the committed $name.png has less than 150 kB" [ "$(wc -c < "$committed/$name.png")" -lt 150000 ]
+  whole "pictures/$name.png" "${sizes[$name]}" "parameters/$name.png" "$docs/parameters.md"
 done
 
 # The numbers of rSMI in the page have three digits after the point, up to the part about choosing, which has others.
-quoted=$(sed '/^## Choosing/,$d' "$page" | grep -oE -e '-?\b[0-9]\.[0-9]{3}\b' | sort -u)
+quoted=$(sed '/^## Choosing/,$d' "$docs/parameters.md" | grep -oE -e '-?\b[0-9]\.[0-9]{3}\b' | sort -u)
 [ "$(wc -l <<< "$quoted")" -gt 10 ] || fail "hardly a number was found in the page: the check is broken"
 for number in $quoted; do
   expect "the page's $number is printed" grep -qE -e "(^|[ ,])${number//./\\.}($|[ ,])" out.txt
 done
 
 ((failures == 0)) || exit 1
-echo "all checks of scc_parameter_pictures passed"
+echo "all checks of scc_pictures passed"

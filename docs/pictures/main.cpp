@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Draws the pictures of docs/parameters.md into a folder, from the built-in scene of scc_inspect, and prints the numbers
-/// in them.
+/// Draws pictures of the pages: those of docs/parameters.md, whose numbers it prints, and the four steps in
+/// docs/mathematics.md, from the built-in scene of scc_inspect; and the one of README.md, from two runs of
+/// examples/translate_digits.
 
 #include <cstddef>
-#include <exception>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -17,6 +17,8 @@
 #include "../../examples/drawing/image_file.hpp"
 #include "../../examples/inspect/numbers.hpp"
 #include "../../examples/inspect/scene.hpp"
+#include "../../examples/program.hpp"
+#include "pages.hpp"
 #include "plots.hpp"
 #include "studies.hpp"
 
@@ -29,19 +31,12 @@ constexpr auto png = drawing::Format::png;
 
 constexpr int setting_width = 66;
 
-char const* const usage = R"(usage: scc_parameter_pictures FOLDER
-
-Draws scene.png, sigma.png, lambda.png, beta.png, centres.png, domain.png and curves.png into FOLDER, which must be
-there; files of these names are replaced. Prints the numbers in them: rSMI of the built-in scene and its translation, of the scene and
-itself, and with the pixels of the translation shuffled; and the smallest and largest density ratio.
-)";
-
 void print_row(std::string const& setting, parameters::Triple const& rsmi, std::string const& rest) {
   std::cout << std::left << std::setw(setting_width) << setting << std::right << std::setw(8) << fixed(rsmi.pair, 3)
             << std::setw(8) << fixed(rsmi.itself, 3) << std::setw(10) << fixed(rsmi.shuffled, 3) << rest << '\n';
 }
 
-void write_pictures(std::filesystem::path const& folder) {
+void write_parameters(std::filesystem::path const& folder) {
   if (!std::filesystem::is_directory(folder)) {
     throw std::runtime_error("there is no folder " + drawing::quoted(folder));
   }
@@ -75,19 +70,28 @@ void write_pictures(std::filesystem::path const& folder) {
 
 }  // namespace
 
-int main(int count, char** arguments) try {
-  std::vector<std::string> const given(arguments + 1, arguments + count);
-  if (given.size() == 1 && (given[0] == "--help" || given[0] == "-h")) {
-    std::cout << usage;
+int main(int count, char** arguments) {
+  CLI::App app("Draws the pictures of the pages.", "scc_pictures");
+  set_up(app);
+  app.require_subcommand(1);
+  std::filesystem::path folder, file, without, with;
+  auto* const parameters =
+    app.add_subcommand("parameters", "The pictures of docs/parameters.md. Prints the numbers in them");
+  parameters->add_option("FOLDER", folder, "where they are written; must be there")->required();
+  auto* const steps = app.add_subcommand("steps", "docs/mathematics/steps.png: pixels, moments, solve, gradient");
+  steps->add_option("FILE", file, "a .png or .svg")->required();
+  auto* const front = app.add_subcommand("front", "docs/pictures/front.png: digits without and with the constraint");
+  front->add_option("WITHOUT", without, "folder of a run of scc_translate_digits with weight 0")->required();
+  front->add_option("WITH", with, "folder of one with another weight")->required();
+  front->add_option("FILE", file, "a .png or .svg")->required();
+  return run_program(app, count, arguments, [&] {
+    if (*parameters) {
+      write_parameters(folder);
+    } else {
+      auto const format = drawing::format_of(file);
+      write_file(file, *steps ? pictures::draw_steps(inspect::synthetic_pair(), format)
+                              : pictures::draw_front(without, with, format));
+    }
     return 0;
-  }
-  if (given.size() != 1 || given[0].empty() || given[0][0] == '-') {
-    std::cerr << usage;
-    return 2;
-  }
-  write_pictures(given[0]);
-  return 0;
-} catch (std::exception const& error) {
-  std::cerr << "scc_parameter_pictures: " << error.what() << '\n';
-  return 1;
+  });
 }

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "../drawing/image_file.hpp"
-#include "audit.hpp"
 #include "image_pairs.hpp"
 #include "inspection.hpp"
+#include "tasks.hpp"
 
 namespace inspect {
 
@@ -74,27 +74,24 @@ private:
 
 bool audit(Request const& request) {
   scc::cpu::Loss const loss(request.options);
-  auto const inputs = list_images(request.input);
-  auto const translations = list_images(request.translation);
-  drawing::require_not_an_image(request.csv, files_of(inputs));
-  drawing::require_not_an_image(request.csv, files_of(translations));
+  FolderPair const folders(request.input, request.translation);
+  drawing::require_not_an_image(request.csv, folders.files());
 
   CsvFile csv(request.csv);
   scc::cpu::Workspace workspace;
   std::vector<std::pair<double, std::string>> measured;
   std::vector<std::string> failed;
   Score result;
-  for_each_pair(
-    inputs, translations, [&](ImagePair const& pair) { result = score(loss, pair, request.values, workspace); },
-    [&](std::string const& name, std::string const& reason) {
-      if (reason.empty()) {
-        measured.emplace_back(result.rsmi, name);
-        csv.write(name, result);
-      } else {
-        failed.push_back(std::string(name).append(": ").append(reason));
-        csv.write(name, reason);
-      }
-    });
+  folders.for_each([&](ImagePair const& pair) { result = score(loss, pair, request.values, workspace); },
+                   [&](std::string const& name, std::string const& reason) {
+                     if (reason.empty()) {
+                       measured.emplace_back(result.rsmi, name);
+                       csv.write(name, result);
+                     } else {
+                       failed.push_back(std::string(name).append(": ").append(reason));
+                       csv.write(name, reason);
+                     }
+                   });
 
   // NaN sorts first: nothing is worse than a pair without a number.
   std::sort(measured.begin(), measured.end(), [](auto const& a, auto const& b) {
@@ -105,8 +102,7 @@ bool audit(Request const& request) {
   for (auto const& line : failed) {
     std::cout << "  " << line << '\n';
   }
-  report_partnerless(inputs, translations, request.translation);
-  report_partnerless(translations, inputs, request.input);
+  folders.report_partnerless();
   if (!measured.empty()) {
     double sum = 0;
     for (auto const& pair : measured) {

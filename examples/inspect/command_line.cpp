@@ -6,106 +6,66 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "../drawing/canvas.hpp"
+#include "../program.hpp"
 #include "command_line.hpp"
 
 namespace inspect {
 
 namespace {
 
-using Range = std::pair<double, double>;
+// Two numbers that are set together; `help_default` is what --help says of them.
+CLI::Option* add_range(CLI::App& app, char const* name, double& low, double& high, char const* help,
+                       char const* help_default) {
+  auto const set = [&low, &high](std::pair<double, double> const& range) { std::tie(low, high) = range; };
+  return app.add_option_function<std::pair<double, double>>(name, set, help)
+    ->default_str(help_default)
+    ->type_name("LO HI");
+}
 
 void add_estimator_options(CLI::App& app, scc::Options& options) {
-  char const* const group = "Estimator";
+  app.option_defaults()->group("Estimator");
   // First, so that it is obeyed first: the others change what it sets.
-  app
-    .add_flag_callback(
-      "--released-code", [&options] { options = scc::Options::released_code(); },
-      "start from the parameters of the authors' released code")
-    ->group(group);
-  app
-    .add_option_function<std::string>(
-      "--kernel",
-      [&options](std::string const& name) {
-        options.kernel = name == "gaussian" ? scc::Kernel::gaussian : scc::Kernel::reciprocal_gaussian;
-      },
-      "gaussian or reciprocal_gaussian")
-    ->check(CLI::IsMember({"gaussian", "reciprocal_gaussian"}))
-    ->default_str("gaussian")
-    ->type_name("NAME")
-    ->group(group);
-  app.add_option("--bandwidth", options.bandwidth, "sigma of the kernel, in units of pixel value")
-    ->type_name("S")
-    ->group(group);
-  app.add_option("--centers", options.centers_per_axis, "kernel centres per axis, 2 to 32")
-    ->type_name("N")
-    ->group(group);
-  app
-    .add_option_function<Range>(
-      "--center-range",
-      [&options](Range const& range) {
-        options.center_min = range.first;
-        options.center_max = range.second;
-      },
-      "first and last centre")
-    ->default_str("-1 1")
-    ->type_name("LO HI")
-    ->group(group);
-  app.add_option("--beta", options.beta, "weight of the product density, 0 <= B < 1")->type_name("B")->group(group);
-  app.add_option("--lambda", options.lambda, "ridge of the fit, > 0")->type_name("L")->group(group);
-  app
-    .add_option_function<Range>(
-      "--domain",
-      [&options](Range const& range) {
-        options.domain_min = range.first;
-        options.domain_max = range.second;
-      },
-      "smallest and largest pixel value; others are clamped and counted")
-    ->default_str("-1 1")
-    ->type_name("LO HI")
-    ->group(group);
-  app
-    .add_option_function<std::string>(
-      "--basis",
-      [&options](std::string const& name) {
-        options.basis = name == "automatic"   ? scc::Basis::automatic
-                        : name == "chebyshev" ? scc::Basis::chebyshev
-                                              : scc::Basis::histogram;
-      },
-      "automatic, chebyshev or histogram")
-    ->check(CLI::IsMember({"automatic", "chebyshev", "histogram"}))
-    ->default_str("automatic")
-    ->type_name("NAME")
-    ->group(group);
+  app.add_flag_callback(
+    "--released-code", [&options] { options = scc::Options::released_code(); },
+    "start from the parameters of the authors' released code");
+  add_choice(app, "--kernel", options.kernel, kernel_names, "gaussian or reciprocal_gaussian");
+  app.add_option("--bandwidth", options.bandwidth, "sigma of the kernel, in units of pixel value")->type_name("S");
+  app.add_option("--centers", options.centers_per_axis, "kernel centres per axis, 2 to 32")->type_name("N");
+  add_range(app, "--center-range", options.center_min, options.center_max, "first and last centre", "-1 1");
+  app.add_option("--beta", options.beta, "weight of the product density, 0 <= B < 1")->type_name("B");
+  app.add_option("--lambda", options.lambda, "ridge of the fit, > 0")->type_name("L");
+  add_range(app, "--domain", options.domain_min, options.domain_max,
+            "smallest and largest pixel value; others are clamped and counted", "-1 1");
+  add_choice(app, "--basis", options.basis, {"automatic", "chebyshev", "histogram"},
+             "automatic, chebyshev or histogram");
   app.add_option("--tolerance", options.tolerance, "error of rSMI that the basis may cause, 1e-12 to 1e-2")
-    ->type_name("T")
-    ->group(group);
+    ->type_name("T");
 }
 
 void add_selection_options(CLI::App& app, Request& request, CLI::Option* select) {
-  char const* const group = "Selection";
+  constexpr int most = std::numeric_limits<int>::max();
   app.add_option("--folds", request.folds.count, "parts that the pixels of an image are dealt out to, 2 to 256")
     ->check(CLI::Range(2, 256))
     ->type_name("K")
-    ->needs(select)
-    ->group(group);
+    ->needs(select);
   app
     .add_option("--block", request.folds.block,
                 "edge of the squares of pixels that stay together; 0 deals out every value by itself")
-    ->check(CLI::Range(0, std::numeric_limits<int>::max()))
+    ->check(CLI::Range(0, most))
     ->type_name("N")
-    ->needs(select)
-    ->group(group);
+    ->needs(select);
   auto const add_list = [&](char const* name, std::vector<double>& values, char const* help) {
     app.add_option(name, values, help)
       ->delimiter(',')
       ->allow_extra_args(false)
       ->default_str("")
       ->type_name("A,B,...")
-      ->needs(select)
-      ->group(group);
+      ->needs(select);
   };
   add_list("--bandwidths", request.candidates.bandwidths,
            "candidates (from 1/20 of the domain to its width, and --bandwidth)");
@@ -117,15 +77,6 @@ void require_values(char const* name, ValueRange values) {
   constexpr double largest = 1e30;
   if (!(std::abs(values.low) <= largest && std::abs(values.high) <= largest && values.low < values.high)) {
     throw CLI::ValidationError(name, "the second value must be greater than the first, both at most 1e30 in size");
-  }
-}
-
-void require_options(scc::Options const& options) {
-  try {
-    scc::validate(options);
-  } catch (std::invalid_argument const& error) {
-    std::string const message = error.what(), prefix = "scc::Options::";
-    throw CLI::ValidationError(message.substr(message.find(prefix) == 0 ? prefix.size() : 0));
   }
 }
 
@@ -161,55 +112,42 @@ Exit status: 0 done, 1 something could not be read or written (with --pairs: no 
 
   auto* const input = app.add_option("INPUT", request.input, "an image")->type_name("FILE");
   auto* const translation = app.add_option("TRANSLATION", request.translation, "its translation")->type_name("FILE");
-  auto* const synthetic = app.add_flag("--synthetic", "measure a built-in scene and its translation")->group("Images");
-  auto* const pairs = app
-                        .add_option_function<std::pair<std::string, std::string>>(
-                          "--pairs",
-                          [&request](auto const& folders) {
-                            request.input = folders.first;
-                            request.translation = folders.second;
-                          },
-                          "measure two folders, pair by pair")
+  app.option_defaults()->group("Images");
+  auto* const synthetic = app.add_flag("--synthetic", "measure a built-in scene and its translation");
+  using Folders = std::pair<std::string, std::string>;
+  auto const set_folders = [&request](Folders const& folders) {
+    std::tie(request.input, request.translation) = folders;
+  };
+  auto* const pairs = app.add_option_function<Folders>("--pairs", set_folders, "measure two folders, pair by pair")
                         ->type_name("DIR_A DIR_B")
-                        ->excludes(synthetic)
-                        ->group("Images");
-  auto* const values = app
-                         .add_option_function<Range>(
-                           "--values",
-                           [&request](Range const& range) {
-                             request.values = {range.first, range.second};
-                           },
-                           "pixel values that the bytes 0 and 255 stand for")
-                         ->default_str("the domain")
-                         ->type_name("LO HI")
-                         ->group("Images");
-  auto* const select = app.add_flag("--select", request.selects, "choose bandwidth and lambda; the basis is automatic")
-                         ->group("Selection");
+                        ->excludes(synthetic);
+  auto* const values = add_range(app, "--values", request.values.low, request.values.high,
+                                 "pixel values that the bytes 0 and 255 stand for", "the domain");
+  app.option_defaults()->group("Selection");
+  auto* const select = app.add_flag("--select", request.selects, "choose bandwidth and lambda; the basis is automatic");
+  add_selection_options(app, request, select);
 
+  app.option_defaults()->group("Output");
   app.add_option("--out", request.report, "the picture: .png, .svg or .pdf")
     ->type_name("FILE")
     ->excludes(pairs)
-    ->excludes(select)
-    ->group("Output");
+    ->excludes(select);
   auto* const csv =
     app.add_option("--csv", request.csv, "a line per pair (scc_pairs.csv), with --select per candidate (none)")
-      ->type_name("FILE")
-      ->group("Output");
+      ->type_name("FILE");
+  CLI::Range const at_least_one(1, std::numeric_limits<int>::max());
   app.add_option("--worst", request.worst, "how many of the pairs with the lowest rSMI to list")
-    ->check(CLI::Range(1, std::numeric_limits<int>::max()))
+    ->check(at_least_one)
     ->type_name("K")
     ->needs(pairs)
-    ->excludes(select)
-    ->group("Output");
+    ->excludes(select);
   app.add_option("--repeat", request.repeat, "take the shortest of N runs for the timing")
-    ->check(CLI::Range(1, std::numeric_limits<int>::max()))
+    ->check(at_least_one)
     ->type_name("N")
     ->excludes(pairs)
-    ->excludes(select)
-    ->group("Output");
+    ->excludes(select);
   add_estimator_options(app, request.options);
   app.get_option("--basis")->excludes(select);
-  add_selection_options(app, request, select);
 
   app.callback([=, &request] {
     request.task = !pairs->empty() ? Task::audit : (!synthetic->empty() ? Task::synthetic_pair : Task::one_pair);
@@ -230,7 +168,7 @@ Exit status: 0 done, 1 something could not be read or written (with --pairs: no 
     } catch (std::invalid_argument const& error) {
       throw CLI::ValidationError("--out", error.what());
     }
-    require_options(request.options);
+    require_valid(request.options);
     if (values->empty()) {
       request.values = {request.options.domain_min, request.options.domain_max};
     }

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "../drawing/image_file.hpp"
 #include "../progress.hpp"
@@ -29,7 +30,13 @@ fs::path const& only_file(std::vector<fs::path> const& files) {
 
 }  // namespace
 
-Listing list_images(fs::path const& folder) {
+FolderPair::FolderPair(fs::path input, fs::path translation)
+    : input_folder_(std::move(input)),
+      translation_folder_(std::move(translation)),
+      inputs_(list_images(input_folder_)),
+      translations_(list_images(translation_folder_)) {}
+
+FolderPair::Listing FolderPair::list_images(fs::path const& folder) {
   std::error_code error;
   fs::recursive_directory_iterator entries(folder, error);
   Listing listing;
@@ -46,15 +53,22 @@ Listing list_images(fs::path const& folder) {
   return listing;
 }
 
-std::vector<fs::path> files_of(Listing const& listing) {
+std::vector<fs::path> FolderPair::files() const {
   std::vector<fs::path> all;
-  for (auto const& [name, files] : listing) {
-    all.insert(all.end(), files.begin(), files.end());
+  for (auto const* const listing : {&inputs_, &translations_}) {
+    for (auto const& [name, files] : *listing) {
+      all.insert(all.end(), files.begin(), files.end());
+    }
   }
   return all;
 }
 
-void report_partnerless(Listing const& listing, Listing const& other, fs::path const& folder) {
+void FolderPair::report_partnerless() const {
+  report_partnerless(inputs_, translations_, translation_folder_);
+  report_partnerless(translations_, inputs_, input_folder_);
+}
+
+void FolderPair::report_partnerless(Listing const& listing, Listing const& other, fs::path const& folder) {
   std::vector<fs::path> alone;
   for (auto const& [name, files] : listing) {
     if (other.count(name) == 0) {
@@ -69,15 +83,14 @@ void report_partnerless(Listing const& listing, Listing const& other, fs::path c
   }
 }
 
-void for_each_pair(Listing const& inputs, Listing const& translations,
-                   std::function<void(ImagePair const&)> const& measure,
-                   std::function<void(std::string const&, std::string const&)> const& finish) {
-  auto const is_paired = [&](auto const& entry) { return translations.count(entry.first) != 0; };
-  Progress progress(std::cerr, "measured", 0, std::count_if(inputs.begin(), inputs.end(), is_paired));
+void FolderPair::for_each(std::function<void(ImagePair const&)> const& measure,
+                          std::function<void(std::string const&, std::string const&)> const& finish) const {
+  auto const is_paired = [&](auto const& entry) { return translations_.count(entry.first) != 0; };
+  Progress progress(std::cerr, "measured", 0, std::count_if(inputs_.begin(), inputs_.end(), is_paired));
   std::int64_t done = 0;
-  for (auto const& [name, files] : inputs) {
-    auto const partner = translations.find(name);
-    if (partner == translations.end()) {
+  for (auto const& [name, files] : inputs_) {
+    auto const partner = translations_.find(name);
+    if (partner == translations_.end()) {
       continue;
     }
     std::string reason;

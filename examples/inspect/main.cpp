@@ -7,13 +7,12 @@
 
 #include "../drawing/image_file.hpp"
 #include "../program.hpp"
-#include "audit.hpp"
 #include "command_line.hpp"
 #include "inspection.hpp"
 #include "numbers.hpp"
 #include "report.hpp"
 #include "scene.hpp"
-#include "selection.hpp"
+#include "tasks.hpp"
 
 namespace {
 

@@ -31,6 +31,8 @@ constexpr int column_width = page_width - margin - column_left;
 constexpr double small_text = 9.2;
 constexpr double normal_text = 9.5;
 constexpr double heading_text = 12.5;
+constexpr int disc = 24;            // behind the number of a part
+constexpr int heading_indent = 34;  // of the heading after it
 
 constexpr Color less_than_one{18, 62, 140};
 constexpr Color more_than_one{160, 20, 40};
@@ -87,13 +89,30 @@ private:
     canvas_.fill({margin, 132, page_width - 2 * margin, 1}, colors::light_grey);
   }
 
-  void draw_heading(Point at, std::string const& heading) {
-    canvas_.text(at, heading, heading_text, colors::ink, Align::left, Direction::right, Weight::bold);
+  void draw_label(Point at, std::string const& text, Color color = colors::ink, Align align = Align::left) {
+    canvas_.text(at, text, small_text, color, align);
   }
 
+  // The number of a part, on a disc before its heading: docs/tutorial.md explains the parts by their numbers.
+  void draw_number(Point at, int number) {
+    Point const middle{at.x + disc / 2.0, at.y - heading_text / 2};
+    canvas_.lines({{middle, middle}}, disc, less_than_one);
+    canvas_.text({middle.x, middle.y + heading_text / 2 - 1}, std::to_string(number), heading_text - 2, colors::white,
+                 Align::center, Direction::right, Weight::bold);
+  }
+
+  void draw_heading(Point at, int number, std::string const& heading) {
+    draw_number(at, number);
+    canvas_.text({at.x + heading_indent, at.y}, heading, heading_text, colors::ink, Align::left, Direction::right,
+                 Weight::bold);
+  }
+
+  // Images have the numbers from 1 on.
   void draw_image_heading(int index, std::string const& heading) {
-    canvas_.text({static_cast<double>(margin + index * image_step), images_top - 14},
-                 shortened(heading, heading_text - 2, image_box), heading_text - 2, colors::ink);
+    Point const at{static_cast<double>(margin + index * image_step), images_top - 14};
+    draw_number(at, index + 1);
+    canvas_.text({at.x + heading_indent, at.y - 1}, shortened(heading, heading_text - 2, image_box - heading_indent),
+                 heading_text - 2, colors::ink);
   }
 
   void draw_image(int index, std::string const& heading, drawing::Image const& image) {
@@ -111,7 +130,7 @@ private:
     for (double const tick : ticks) {
       double const y = bar.bottom() - place(tick) * bar.height;
       canvas_.lines({{{bar.right() + 1.0, y}, {bar.right() + 5.0, y}}}, 1, colors::grey);
-      canvas_.text({bar.right() + 10.0, y + 0.5 * small_text}, significant(tick, 8), small_text, colors::ink);
+      draw_label({bar.right() + 10.0, y + 0.5 * small_text}, significant(tick, 8));
     }
   }
 
@@ -137,9 +156,8 @@ private:
     canvas_.frame(box, colors::grey);
     draw_bar({box.right() + 12, box.top, 14, box.height}, round_numbers(0, top / unit, 5), heat,
              [&](double tick) { return tick * unit / top; });
-    canvas_.text({static_cast<double>(box.left), box.bottom() + 22.0},
-                 "unit " + significant(unit, 1) + "; the strongest 0.5 % share the last colour", small_text,
-                 colors::grey);
+    draw_label({static_cast<double>(box.left), box.bottom() + 22.0},
+               "unit " + significant(unit, 1) + "; the strongest 0.5 % share the last colour", colors::grey);
   }
 
   // Where a pair of pixel values lies in the plot.
@@ -158,7 +176,7 @@ private:
   }
 
   void draw_joint_plot() {
-    draw_heading({margin, plot_.top - margin_plot - 34.0}, "Which values meet, and the fitted density ratio r(u,v)");
+    draw_heading({margin, plot_.top - margin_plot - 34.0}, 4, "Which values meet, and the fitted density ratio r(u,v)");
     canvas_.shade(plot_, [&](double right, double down) {
       auto const index = [](double share, int size) { return std::min(static_cast<int>(share * size), size - 1); };
       double const r = ratio_.at(index(right, RatioMap::points), index(1 - down, RatioMap::points));
@@ -214,7 +232,7 @@ private:
     auto const text = significant(level, 3);
     int const width = static_cast<int>(canvas_.text_width(text, small_text)) + 8;
     canvas_.fill({static_cast<int>(best.x) - width / 2, static_cast<int>(best.y) - 8, width, 16}, colors::white);
-    canvas_.text({best.x, best.y + small_text / 2}, text, small_text, color, Align::center);
+    draw_label({best.x, best.y + small_text / 2}, text, color, Align::center);
   }
 
   void draw_marginals() {
@@ -240,9 +258,9 @@ private:
       auto const text = significant(tick, 4);
       auto const at = in_plot(tick, tick);
       canvas_.lines({{{at.x, plot_.bottom() + 1.0}, {at.x, plot_.bottom() + 6.0}}}, 1, colors::grey);
-      canvas_.text({at.x, plot_.bottom() + 21.0}, text, small_text, colors::ink, Align::center);
+      draw_label({at.x, plot_.bottom() + 21.0}, text, colors::ink, Align::center);
       canvas_.lines({{{plot_.left - 6.0, at.y}, {plot_.left - 1.0, at.y}}}, 1, colors::grey);
-      canvas_.text({plot_.left - 11.0, at.y + small_text / 2}, text, small_text, colors::ink, Align::right);
+      draw_label({plot_.left - 11.0, at.y + small_text / 2}, text, colors::ink, Align::right);
     }
     canvas_.text({plot_.left + plot_.width / 2.0, plot_.bottom() + 46.0}, "value u of the input", normal_text,
                  colors::ink, Align::center);
@@ -252,13 +270,13 @@ private:
 
   void draw_column() {
     double y = plot_.top - margin_plot - 34;
-    draw_heading({column_left, y}, "What the number means");
+    draw_heading({column_left, y}, 5, "What the number means");
     draw_gauge(static_cast<int>(y) + 78);
     y += 198;
-    draw_heading({column_left, y}, "How to read the plot");
+    draw_heading({column_left, y}, 6, "How to read the plot");
     draw_legend(y + 24);
-    y += 277;
-    draw_heading({column_left, y}, "Numbers");
+    y += 286;
+    draw_heading({column_left, y}, 7, "Numbers");
     draw_numbers(y + 26);
   }
 
@@ -287,29 +305,29 @@ private:
     canvas_.fill({left, bar.top, std::max(column(0), column(rsmi)) - left, bar.height}, {67, 134, 199});
     for (double const tick : round_numbers(begin, end, 6)) {
       canvas_.lines({{{place(tick), bar.bottom() + 1.0}, {place(tick), bar.bottom() + 5.0}}}, 1, colors::grey);
-      canvas_.text({place(tick), bar.bottom() + 19.0}, significant(tick, 3), small_text, colors::ink,
-                   column(tick) < bar.left + 10 ? Align::left : Align::center);
+      draw_label({place(tick), bar.bottom() + 19.0}, significant(tick, 3), colors::ink,
+                 column(tick) < bar.left + 10 ? Align::left : Align::center);
     }
     auto const mark = [&](double value, std::string const& text, double above, Color color) {
       canvas_.lines({{{place(value), bar.top - above}, {place(value), bar.bottom() + 0.0}}}, 1.6, color);
       bool const is_right = place(value) > bar.left + bar.width / 2.0;
-      canvas_.text({place(value) + (is_right ? -6 : 6), bar.top - above + small_text}, text, small_text, color,
-                   is_right ? Align::right : Align::left);
+      draw_label({place(value) + (is_right ? -6 : 6), bar.top - above + small_text}, text, color,
+                 is_right ? Align::right : Align::left);
     };
     mark(chance, "pixels shuffled: " + fixed(chance, 4), 16, colors::grey);
     mark(itself, "input with itself: " + fixed(itself, 4), 33, colors::grey);
     mark(rsmi, "this pair: " + fixed(rsmi, 4), 50, less_than_one);
     double const beta = loss_.options().beta;
     auto const limit = beta > 0 ? ", at most " + significant((1 - beta) / beta, 3) : std::string{};
-    canvas_.text({column_left, bar.bottom() + 44.0},
-                 "rSMI estimates the mean of (r - 1)^2 under the density beta S + (1 - beta) Q, explained below:",
-                 small_text, colors::grey);
+    draw_label(
+      {column_left, bar.bottom() + 44.0},
+      "rSMI estimates the mean of (r - 1)^2 under the density beta S + (1 - beta) Q, explained below:", colors::grey);
     bool const is_negative = rsmi < too_negative;
-    canvas_.text({column_left, bar.bottom() + 63.0},
-                 is_negative
-                   ? "This estimate is negative because lambda is too large for these kernels."
-                   : "0 if the translation tells nothing about the input" + limit + ". The loss is its negative.",
-                 small_text, is_negative ? more_than_one : colors::grey);
+    draw_label({column_left, bar.bottom() + 63.0},
+               is_negative
+                 ? "This estimate is negative because lambda is too large for these kernels."
+                 : "0 if the translation tells nothing about the input" + limit + ". The loss is its negative.",
+               is_negative ? more_than_one : colors::grey);
   }
 
   void draw_legend(double top) {
@@ -318,7 +336,7 @@ private:
       {column_left, bar_top, 16, 196}, round_numbers(0, largest_ratio(), 5),
       [&](double share) { return mix(colors::white, diverging(ratio_color_scale(share * largest_ratio())), 0.75); },
       [&](double r) { return r / largest_ratio(); });
-    canvas_.text({column_left, top + 4}, "ratio r", small_text, colors::ink);
+    draw_label({column_left, top + 4}, "ratio r");
 
     constexpr int count_left = column_left + 90;
     Box const counts{count_left, bar_top, 16, 196};
@@ -337,7 +355,7 @@ private:
                  : mix(colors::white, colors::ink, 0.18 + 0.82 * share);
       },
       log_place);
-    canvas_.text({count_left, top + 4}, "pairs per cell", small_text, colors::ink);
+    draw_label({count_left, top + 4}, "pairs per cell");
 
     auto const beta = significant(loss_.options().beta, 3);
     std::vector<std::string> lines{
@@ -358,7 +376,7 @@ private:
     };
     double y = bar_top + 2;
     for (auto const& line : lines) {
-      canvas_.text({column_left + 215.0, y}, line, small_text, colors::ink);
+      draw_label({column_left + 215.0, y}, line);
       y += 18.5;
     }
   }
@@ -370,9 +388,8 @@ private:
           row.name.find("rSMI of") == 0 || row.name.find("rSMI with") == 0) {
         continue;
       }
-      canvas_.text({column_left, y}, row.name, small_text, colors::grey);
-      canvas_.text({column_left + 160.0, y}, shortened(row.value, small_text, column_width - 160), small_text,
-                   colors::ink);
+      draw_label({column_left, y}, row.name, colors::grey);
+      draw_label({column_left + 160.0, y}, shortened(row.value, small_text, column_width - 160));
       y += 19;
     }
   }

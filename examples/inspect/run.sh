@@ -8,22 +8,11 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$root/.ci/packages.sh"
+source "$root/examples/build_program.sh"
 require_packages "${build_packages[@]}" "${example_packages[@]}"
 
-build=$root/build/inspect
-log=$build/build.log
-mkdir -p "$build"
-echo "Building scc_inspect ..."
-if ! {
-  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF \
-    -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON
-  cmake --build "$build" --parallel "$(nproc)" --target scc_inspect
-} > "$log" 2>&1; then
-  cat "$log" >&2
-  echo "examples/inspect/run.sh: scc_inspect could not be built" >&2
-  exit 1
-fi
-inspect=$build/examples/scc_inspect
+build_program inspect scc_inspect -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON
+inspect=$root/build/inspect/examples/scc_inspect
 
 if (($# > 0)); then
   exec "$inspect" "$@"

@@ -15,7 +15,7 @@
 #include "inspection.hpp"
 #include "numbers.hpp"
 #include "scene.hpp"
-#include "selection.hpp"
+#include "tasks.hpp"
 
 namespace inspect {
 
@@ -50,21 +50,17 @@ void require_writable_table(Request const& request) {
 
 // Adds the pairs of two folders, and returns why those failed that did.
 std::vector<std::string> add_folders(Request const& request, scc::CrossValidation& validation) {
-  auto const inputs = list_images(request.input);
-  auto const translations = list_images(request.translation);
-  drawing::require_not_an_image(request.csv, files_of(inputs));
-  drawing::require_not_an_image(request.csv, files_of(translations));
+  FolderPair const folders(request.input, request.translation);
+  drawing::require_not_an_image(request.csv, folders.files());
   require_writable_table(request);
-  report_partnerless(inputs, translations, request.translation);
-  report_partnerless(translations, inputs, request.input);
+  folders.report_partnerless();
   std::vector<std::string> failed;
-  for_each_pair(
-    inputs, translations, [&](ImagePair const& pair) { cross_validate(validation, pair, request.values); },
-    [&](std::string const& name, std::string const& reason) {
-      if (!reason.empty()) {
-        failed.push_back(std::string(name).append(": ").append(reason));
-      }
-    });
+  folders.for_each([&](ImagePair const& pair) { cross_validate(validation, pair, request.values); },
+                   [&](std::string const& name, std::string const& reason) {
+                     if (!reason.empty()) {
+                       failed.push_back(std::string(name).append(": ").append(reason));
+                     }
+                   });
   return failed;
 }
 

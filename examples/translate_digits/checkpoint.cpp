@@ -54,7 +54,15 @@ void write_checkpoint(std::filesystem::path const& path, Description const& desc
   archive.write("description", c10::IValue(joined(description)));
   archive.write("iteration", c10::IValue(state.iteration));
   archive.write("training_seconds", c10::IValue(state.training_seconds));
-  archive.write("record_size", c10::IValue(static_cast<std::int64_t>(state.record_size)));
+  archive.write("csv", c10::IValue(state.csv));
+  auto evaluations = torch::empty({static_cast<std::int64_t>(state.evaluations.size()), 3}, torch::kFloat64);
+  auto* number = evaluations.data_ptr<double>();
+  for (auto const& [iteration, accuracy, rsmi] : state.evaluations) {
+    *number++ = static_cast<double>(iteration);
+    *number++ = accuracy;
+    *number++ = rsmi;
+  }
+  archive.write("evaluations", evaluations);
   archive.write("sampler", c10::IValue(sampler.str()));
   archive.write("random_state", random_generator().get_state());
   torch::serialize::OutputArchive networks;
@@ -70,7 +78,13 @@ RunState read_checkpoint(std::filesystem::path const& path, Description const& d
     RunState state;
     state.iteration = read_value(archive, "iteration").toInt();
     state.training_seconds = read_value(archive, "training_seconds").toDouble();
-    state.record_size = static_cast<std::uintmax_t>(read_value(archive, "record_size").toInt());
+    state.csv = read_value(archive, "csv").toStringRef();
+    torch::Tensor evaluations;
+    archive.read("evaluations", evaluations);
+    for (std::int64_t k = 0; k < evaluations.size(0); ++k) {
+      auto const* const numbers = evaluations.data_ptr<double>() + 3 * k;
+      state.evaluations.push_back({static_cast<std::int64_t>(numbers[0]), numbers[1], numbers[2]});
+    }
     std::istringstream sampler(read_value(archive, "sampler").toStringRef());
     sampler >> state.sampler;
     TORCH_CHECK(!sampler.fail(), "the sampler's state cannot be read");

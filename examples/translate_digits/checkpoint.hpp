@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <random>
+#include <string>
+#include <vector>
 
+#include "pictures.hpp"
 #include "settings.hpp"
 #include "translator.hpp"
 
@@ -19,7 +22,8 @@ namespace translate_digits {
 struct RunState {
   std::int64_t iteration = 0;
   double training_seconds = 0;
-  std::uintmax_t record_size = 0;
+  std::string csv;  ///< All of record.csv.
+  std::vector<Evaluation> evaluations;
   std::mt19937 sampler;
 };
 

@@ -2,14 +2,10 @@
 // SPDX-License-Identifier: MIT
 
 #include <random>
-#include <stdexcept>
 #include <utility>
-#include <vector>
 
-#include "../drawing/image_file.hpp"
 #include "archive_file.hpp"
 #include "classifier.hpp"
-#include "random_number.hpp"
 
 namespace translate_digits {
 
@@ -88,33 +84,10 @@ void save_classifier(DigitClassifier const& classifier, std::filesystem::path co
   write_archive(archive, path);
 }
 
-namespace {
-
-// LibTorch loads weights of any sizes into a network without a word.
-std::vector<std::vector<std::int64_t>> sizes_of_weights(DigitClassifier const& classifier) {
-  std::vector<std::vector<std::int64_t>> sizes;
-  for (auto const& weights : classifier->parameters()) {
-    sizes.push_back(weights.sizes().vec());
-  }
-  return sizes;
-}
-
-}  // namespace
-
 DigitClassifier load_classifier(std::filesystem::path const& path, std::int64_t channels, torch::Device device) {
   DigitClassifier classifier(channels);
-  auto const sizes = sizes_of_weights(classifier);
   auto archive = read_archive(path);
-  bool fits = true;
-  try {
-    classifier->load(archive);
-    fits = sizes_of_weights(classifier) == sizes;
-  } catch (c10::Error const&) {
-    fits = false;
-  }
-  if (!fits) {
-    throw std::runtime_error(drawing::quoted(path) + " does not hold a classifier of these images; remove it");
-  }
+  classifier->load(archive);
   classifier->to(device);
   classifier->eval();
   return classifier;

@@ -36,7 +36,7 @@ double accuracy(DigitClassifier& classifier, Images const& images, Change const&
 /// @throws std::runtime_error that names the file.
 void save_classifier(DigitClassifier const& classifier, std::filesystem::path const& path);
 
-/// @throws std::runtime_error that names the file, if it does not hold a classifier of images of so many channels.
+/// @throws std::runtime_error that names the file, if it cannot be read or is damaged.
 DigitClassifier load_classifier(std::filesystem::path const& path, std::int64_t channels, torch::Device device);
 
 }  // namespace translate_digits

@@ -2,27 +2,25 @@
 // SPDX-License-Identifier: MIT
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "../program.hpp"
 #include "command_line.hpp"
 
 namespace translate_digits {
 
 namespace {
 
-// In the order of Method, Direction and scc::Kernel.
+// In the order of Method and Direction.
 std::vector<std::string> const methods{"gan", "cyclegan", "gcgan-rot", "gcgan-vf"};
 std::vector<std::string> const directions{"m-mm", "mm-m"};
-std::vector<std::string> const kernels{"gaussian", "reciprocal_gaussian"};
 
 // The numbers that decide what a run computes: each field of `settings` with its option, least value and meaning.
 template <class AnySettings, class Visit>
@@ -60,18 +58,6 @@ void set_quick(Settings& settings) {
   settings.checkpoint_every = 500;
   settings.classifier_epochs = 2;
   settings.score_images = 10000;
-}
-
-template <class Enum>
-void add_choice(CLI::App& app, std::string const& name, Enum& field, std::vector<std::string> const& names,
-                std::string const& help) {
-  auto const set = [&field, &names](std::string const& text) {
-    field = static_cast<Enum>(std::find(names.begin(), names.end(), text) - names.begin());
-  };
-  app.add_option_function<std::string>(name, set, help)
-    ->check(CLI::IsMember(names))
-    ->default_str(names.at(static_cast<std::size_t>(field)))
-    ->type_name("NAME");
 }
 
 template <class Number>
@@ -123,7 +109,8 @@ a checkpoint was written.)");
     ->type_name("DIR");
   add_choice(app, "--method", settings.method, methods, "gan, cyclegan, gcgan-rot or gcgan-vf");
   add_choice(app, "--direction", settings.direction, directions, "m-mm: MNIST to MNIST-M; mm-m: back");
-  add_choice(app, "--kernel", settings.estimator.kernel, kernels, "of the constraint: gaussian or reciprocal_gaussian");
+  add_choice(app, "--kernel", settings.estimator.kernel, kernel_names,
+             "of the constraint: gaussian or reciprocal_gaussian");
   for_each_number(settings, [&app](std::string const& name, auto& field, int least, std::string const& help) {
     add_number(app, name, field, least, help);
   });
@@ -145,19 +132,14 @@ a checkpoint was written.)");
     if (settings.classifiers.empty()) {
       settings.classifiers = settings.out / "classifiers";
     }
-    try {
-      scc::validate(settings.estimator);
-    } catch (std::invalid_argument const& error) {
-      std::string const message = error.what(), prefix = "scc::Options::";
-      throw CLI::ValidationError(message.substr(message.find(prefix) == 0 ? prefix.size() : 0));
-    }
+    require_valid(settings.estimator);
   });
 }
 
 Description describe(Settings const& settings) {
   Description description{{"method", methods.at(static_cast<std::size_t>(settings.method))},
                           {"direction", directions.at(static_cast<std::size_t>(settings.direction))},
-                          {"kernel", kernels.at(static_cast<std::size_t>(settings.estimator.kernel))},
+                          {"kernel", kernel_names.at(static_cast<std::size_t>(settings.estimator.kernel))},
                           {"device", settings.device}};
   for_each_number(settings, [&](std::string const& name, auto const& field, int, std::string const&) {
     description.emplace_back(name.substr(2), number_text(field));

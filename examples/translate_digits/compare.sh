@@ -58,7 +58,6 @@ if [[ -z $jobs ]]; then
   jobs=$([[ $device == cuda ]] && echo 1 || nproc)
 fi
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || complain "--jobs is '$jobs', must be a whole number, at least 1" 2
-[[ $direction =~ ^(m-mm|mm-m)$ ]] || complain "--direction is '$direction', must be one of: m-mm, mm-m" 2
 for method in $methods; do
   [[ $method =~ ^(gan|cyclegan|gcgan-rot|gcgan-vf)$ ]] ||
     complain "--methods has '$method', must be of: gan, cyclegan, gcgan-rot, gcgan-vf" 2
@@ -79,30 +78,22 @@ awk -v w="$scc" 'BEGIN { exit !(w ~ /^[0-9.]+$/ && w > 0) }' || complain "--scc 
 
 if [[ -z $program ]]; then
   source "$root/.ci/packages.sh"
+  source "$root/examples/build_program.sh"
   libtorch=(libtorch-dev)
   if [[ -n ${CMAKE_PREFIX_PATH:-} ]]; then
     libtorch=()
   fi
-  require_packages "${build_packages[@]}" "${example_packages[@]}" zlib1g-dev "${libtorch[@]}"
-  build=$root/build/translate_digits
-  mkdir -p "$build"
-  cuda=$([[ $device == cuda ]] && echo ON || echo OFF)
-  echo "Building scc_translate_digits ..."
-  if ! {
-    cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DSCC_BUILD_TESTS=OFF -DSCC_BUILD_BENCH=OFF -DSCC_BUILD_CUDA="$cuda"
-    cmake --build "$build" --parallel "$(nproc)" --target scc_translate_digits
-  } > "$build/build.log" 2>&1; then
-    tail -n 30 "$build/build.log" >&2
-    complain "scc_translate_digits could not be built"
-  fi
-  program=$build/examples/translate_digits/scc_translate_digits
+  require_packages "${build_packages[@]}" "${example_packages[@]}" "${libtorch[@]}"
+  build_program translate_digits scc_translate_digits \
+    -DSCC_BUILD_CUDA="$([[ $device == cuda ]] && echo ON || echo OFF)"
+  program=$root/build/translate_digits/examples/translate_digits/scc_translate_digits
 fi
 
 # Each run has one thread: several runs are the better use of several cores.
 export OMP_NUM_THREADS=1
 mkdir -p "$out"
 common=(--data "$data" --classifier "$out/classifiers" --direction "$direction" --device "$device" --kernel "$kernel"
-  ${sizes[@]+"${sizes[@]}"} ${more[@]+"${more[@]}"})
+  "${sizes[@]}" "${more[@]}")
 
 # place <method> <weight> <seed>: the folder of a run.
 place() { echo "$out/$size-$direction-$1-scc$2${kernel_suffix}-seed$3"; }
@@ -131,7 +122,7 @@ train() {
   fi
   mkdir -p "$folder"
   echo "$arguments" > "$folder/arguments.txt"
-  "$program" "${common[@]}" --method "$1" --scc "$2" --seed "$3" --out "$folder" ${resume[@]+"${resume[@]}"} \
+  "$program" "${common[@]}" --method "$1" --scc "$2" --seed "$3" --out "$folder" "${resume[@]}" \
     > "$folder/log.txt" 2>&1 &
   local trainer=$!
   trap 'kill "$trainer"' TERM
@@ -150,7 +141,7 @@ fi
 tail -n 1 "$out/classifier.log"
 
 running=()
-trap 'kill ${running[@]+"${running[@]}"} 2> /dev/null || true; wait' EXIT
+trap 'kill "${running[@]}" 2> /dev/null || true; wait' EXIT
 trap 'exit 130' INT TERM
 finish_one() {
   local ended
@@ -159,7 +150,7 @@ finish_one() {
   for process in "${running[@]}"; do
     [[ $process == "$ended" ]] || left+=("$process")
   done
-  running=(${left[@]+"${left[@]}"})
+  running=("${left[@]}")
 }
 for seed in $seeds; do
   for method in $methods; do

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Images with the digits they show.
+/// Images with the digits they show, and how they are drawn at random.
 
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <torch/torch.h>
 
 namespace translate_digits {
@@ -42,6 +43,12 @@ inline torch::Tensor to_values(torch::Tensor const& bytes) { return bytes.to(tor
 /// @return [...], uint8.
 inline torch::Tensor to_bytes(torch::Tensor const& values) {
   return ((values + 1.0) * 127.5).round().clamp(0, 255).to(torch::kUInt8);
+}
+
+/// A number from 0 to count - 1, for 1 <= count < 2^32: the same with every compiler and standard library, as
+/// std::uniform_int_distribution is not.
+inline std::int64_t draw_below(std::int64_t count, std::mt19937& random) {
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(random()) * static_cast<std::uint64_t>(count)) >> 32U);
 }
 
 }  // namespace translate_digits

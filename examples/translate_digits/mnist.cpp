@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
-#include <memory>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <vector>
+#include <utility>
 #include <zlib.h>
 
 #include "../drawing/image_file.hpp"
@@ -21,84 +19,71 @@ namespace {
 
 constexpr char const* digits_source = "; get it from https://ossci-datasets.s3.amazonaws.com/mnist/";
 
-// A file in the format IDX, packed or not. (torch::data::datasets::MNIST reads no packed files, only the whole 60,000 and
-// 10,000 images, and does not see files that end early.)
+// The content of a file in the format IDX, packed or not. (torch::data::datasets::MNIST reads no packed files, only the
+// whole 60,000 and 10,000 images, and does not see files that end early.)
 class IdxFile {
 public:
   explicit IdxFile(std::filesystem::path path) : path_(std::move(path)) {
-    std::error_code is_absent;
-    if (!std::filesystem::exists(path_, is_absent)) {
+    if (!std::filesystem::exists(path_)) {
       auto const packed = path_.string() + ".gz";
-      if (!std::filesystem::exists(packed, is_absent)) {
-        throw std::runtime_error("there is neither " + drawing::quoted(path_) + " nor that with .gz" + digits_source);
+      if (!std::filesystem::exists(packed)) {
+        throw std::runtime_error("there is neither " + name() + " nor that with .gz" + digits_source);
       }
       path_ = packed;
     }
-    if (std::filesystem::is_directory(path_, is_absent)) {
+    if (std::filesystem::is_directory(path_)) {
       reject("it is a folder");
     }
-    file_.reset(gzopen(path_.c_str(), "rb"));
-    if (!file_) {
+    auto* const file = gzopen(path_.c_str(), "rb");
+    if (file == nullptr) {
       reject(drawing::system_reason());
+    }
+    std::array<char, 1U << 16U> part{};
+    int count = 0, status = Z_OK;
+    while ((count = gzread(file, part.data(), part.size())) > 0) {
+      bytes_.append(part.data(), static_cast<std::size_t>(count));
+    }
+    gzerror(file, &status);
+    int const end = gzclose(file);
+    if (status == Z_ERRNO) {
+      reject(drawing::system_reason());
+    }
+    if (count < 0 || end != Z_OK) {
+      reject(end == Z_BUF_ERROR || status == Z_BUF_ERROR ? "it ends early" : "the packed data is damaged");
     }
   }
 
   [[noreturn]] void reject(std::string const& reason) const {
-    throw std::runtime_error("cannot use " + drawing::quoted(path_) + ": " + reason + digits_source);
+    throw std::runtime_error("cannot use " + name() + ": " + reason + digits_source);
   }
 
   std::string name() const { return drawing::quoted(path_); }
 
-  void read(std::uint8_t* bytes, std::size_t size) {
-    std::size_t done = 0;
-    while (done < size) {
-      constexpr std::size_t most = 1U << 24U;
-      int const got = gzread(file_.get(), bytes + done, static_cast<unsigned>(std::min(most, size - done)));
-      require_intact();
-      if (got <= 0) {
-        reject("it ends early");
-      }
-      done += static_cast<std::size_t>(got);
+  // The next bytes of the file.
+  std::uint8_t* read(std::int64_t size) {
+    if (static_cast<std::int64_t>(bytes_.size() - at_) < size) {
+      reject("it ends early");
     }
+    auto* const bytes = reinterpret_cast<std::uint8_t*>(&bytes_[at_]);
+    at_ += static_cast<std::size_t>(size);
+    return bytes;
   }
 
   std::int64_t read_number() {
-    std::array<std::uint8_t, 4> bytes{};
-    read(bytes.data(), bytes.size());
+    auto const* const bytes = read(4);
     return (std::int64_t{bytes[0]} << 24) | (std::int64_t{bytes[1]} << 16) | (std::int64_t{bytes[2]} << 8) | bytes[3];
   }
 
-  // Reads to the end, where gzip has its check sum.
-  void require_end() {
-    std::uint8_t byte = 0;
-    int const got = gzread(file_.get(), &byte, 1);
-    require_intact();
-    if (got != 0) {
+  void require_end() const {
+    if (at_ != bytes_.size()) {
       reject("it is longer than its header says");
     }
   }
 
 private:
-  void require_intact() const {
-    int status = Z_OK;
-    std::string const reason = gzerror(file_.get(), &status);
-    if (status == Z_BUF_ERROR) {
-      reject("it ends early");
-    }
-    if (status == Z_ERRNO) {
-      reject(drawing::system_reason());
-    }
-    if (status != Z_OK && status != Z_STREAM_END) {
-      reject("the packed data is damaged");
-    }
-  }
-
-  struct Close {
-    void operator()(gzFile file) const { gzclose(file); }
-  };
-
   std::filesystem::path path_;
-  std::unique_ptr<gzFile_s, Close> file_;
+  std::string bytes_;
+  std::size_t at_ = 0;
 };
 
 void require_number(IdxFile& file, char const* what, std::int64_t expected) {
@@ -125,8 +110,8 @@ torch::Tensor read_pixels(IdxFile& file) {
   auto const count = read_count(file);
   require_number(file, "number of rows", stored_size);
   require_number(file, "number of columns", stored_size);
-  auto stored = torch::empty({count, 1, stored_size, stored_size}, torch::kUInt8);
-  file.read(stored.data_ptr<std::uint8_t>(), static_cast<std::size_t>(stored.numel()));
+  auto const stored =
+    torch::from_blob(file.read(count * stored_size * stored_size), {count, 1, stored_size, stored_size}, torch::kUInt8);
   file.require_end();
   auto pixels = torch::zeros({count, 1, image_size, image_size}, torch::kUInt8);
   pixels.narrow(2, margin, stored_size).narrow(3, margin, stored_size).copy_(stored);
@@ -136,15 +121,13 @@ torch::Tensor read_pixels(IdxFile& file) {
 torch::Tensor read_labels(IdxFile& file) {
   require_number(file, "magic number", 2049);
   auto const count = read_count(file);
-  auto labels = torch::empty({count}, torch::kUInt8);
-  auto* const begin = labels.data_ptr<std::uint8_t>();
-  file.read(begin, static_cast<std::size_t>(count));
+  auto* const begin = file.read(count);
   file.require_end();
   auto const* const wrong = std::find_if(begin, begin + count, [](std::uint8_t label) { return label > 9; });
   if (wrong != begin + count) {
     file.reject("label " + std::to_string(wrong - begin) + " is " + std::to_string(*wrong) + ", not 0 to 9");
   }
-  return labels.to(torch::kInt64);
+  return torch::from_blob(begin, {count}, torch::kUInt8).to(torch::kInt64);
 }
 
 }  // namespace

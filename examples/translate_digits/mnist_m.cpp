@@ -10,7 +10,6 @@
 #include <system_error>
 
 #include "mnist_m.hpp"
-#include "random_number.hpp"
 
 namespace translate_digits {
 

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -22,11 +24,7 @@
 #include "classifier.hpp"
 #include "command_line.hpp"
 #include "domains.hpp"
-#include "interruption.hpp"
-#include "picture.hpp"
-#include "plot.hpp"
-#include "random_number.hpp"
-#include "record.hpp"
+#include "pictures.hpp"
 #include "trainer.hpp"
 #include "translator.hpp"
 
@@ -41,8 +39,24 @@ std::string formatted(char const* format, Numbers... numbers) {
   return text.data();
 }
 
-std::optional<double> number(torch::Tensor const& scalar) {
-  return scalar.defined() ? std::optional<double>(scalar.item<double>()) : std::nullopt;
+// A handler is given nothing but the signal, so that it can leave its word only here.
+volatile std::sig_atomic_t is_interrupted = 0;
+
+// The second signal ends the process.
+extern "C" void note_interruption(int signal) {
+  is_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+constexpr char const* csv_header = "iteration,adversarial,discriminator,consistency,rsmi,test_rsmi,test_accuracy\n";
+
+// Columns of the CSV, each with a comma before it; what was not measured is empty.
+std::string csv_columns(Losses const& losses) {
+  std::string text;
+  for (auto const& loss : {losses.adversarial, losses.discriminator, losses.consistency, losses.rsmi}) {
+    text += ',' + (loss.defined() ? formatted("%.9g", loss.item<double>()) : std::string());
+  }
+  return text;
 }
 
 torch::Device find_device(std::string const& name) {
@@ -114,8 +128,11 @@ public:
       std::cout << "going on after iteration " << state_.iteration << std::endl;
     } else {
       state_.sampler.seed(static_cast<std::mt19937::result_type>(settings_.seed));
+      state_.csv = csv_header;
     }
-    record_.emplace(settings_.out / "record.csv", state_.record_size);
+    // Without the rows that were written after the checkpoint.
+    drawing::write_file(csv_path(), state_.csv);
+    csv_file_.open(csv_path(), std::ios::binary | std::ios::app);
   }
 
   Outcome run() {
@@ -131,6 +148,7 @@ private:
   using Clock = std::chrono::steady_clock;
 
   std::filesystem::path checkpoint_path() const { return settings_.out / "checkpoint.pt"; }
+  std::filesystem::path csv_path() const { return settings_.out / "record.csv"; }
 
   torch::Tensor draw_batch(Images const& images) {
     auto chosen = torch::empty({settings_.batch}, torch::kInt64);
@@ -147,69 +165,79 @@ private:
     return std::min(1.0, 2 * share_left);
   }
 
-  // Whether the last iteration was reached.
+  // Whether the last iteration was reached. The first SIGINT or SIGTERM stops it after a checkpoint.
   bool train() {
-    InterruptionGuard const interruption;
+    is_interrupted = 0;
+    auto* const before_int = std::signal(SIGINT, note_interruption);
+    auto* const before_term = std::signal(SIGTERM, note_interruption);
     Progress progress(std::cout, "iteration", state_.iteration, settings_.iterations);
-    std::string last_evaluation;
-    while (state_.iteration < settings_.iterations) {
-      auto const start = Clock::now();
-      auto const iteration = state_.iteration + 1;
-      bool const is_last = iteration == settings_.iterations;
-      bool const evaluates = is_last || iteration % settings_.evaluate_every == 0;
-      bool const records = evaluates || iteration % settings_.record_every == 0;
-      bool const shows = progress.is_due(iteration);
-      auto const source = draw_batch(domains_.source.train);
-      auto const target = draw_batch(domains_.target.train);
-      auto const losses = translator_->step(source, target, rate_share(), records || shows);
-      state_.iteration = iteration;
-      Row row{iteration, {}, {}, {}, {}, {}, {}};
-      if (records || shows) {
-        row.adversarial = number(losses.adversarial);
-        row.discriminator = number(losses.discriminator);
-        row.consistency = number(losses.consistency);
-        row.rsmi = number(losses.rsmi);
-      }
-      state_.training_seconds += std::chrono::duration<double>(Clock::now() - start).count();
-
-      if (evaluates) {
-        evaluate(is_last ? domains_.source.test : domains_.source.test.range(0, settings_.evaluate_images), row);
-        last_evaluation = formatted("  accuracy %.2f %%", *row.test_accuracy);
-      }
-      if (records) {
-        record_->add(row);
-      }
-      if (evaluates) {
-        draw();
-      }
-      if (shows) {
-        progress.show(iteration, formatted("adversarial %.3f  discriminator %.3f  rSMI %.3f", *row.adversarial,
-                                           *row.discriminator, *row.rsmi) +
-                                   last_evaluation);
-      }
-      bool const stops = interruption.was_interrupted() || iteration == settings_.stop_after;
-      if (stops || is_last || iteration % settings_.checkpoint_every == 0) {
-        state_.record_size = record_->size();
+    bool stops = false;
+    while (state_.iteration < settings_.iterations && !stops) {
+      take_step(progress);
+      stops = is_interrupted != 0 || state_.iteration == settings_.stop_after;
+      bool const is_last = state_.iteration == settings_.iterations;
+      if (stops || is_last || state_.iteration % settings_.checkpoint_every == 0) {
         write_checkpoint(checkpoint_path(), description_, state_, *translator_);
-      }
-      if (stops && !is_last) {
-        progress.end_line();
-        return false;
       }
     }
     progress.end_line();
-    return true;
+    std::signal(SIGINT, before_int);
+    std::signal(SIGTERM, before_term);
+    return state_.iteration == settings_.iterations;
+  }
+
+  // One iteration, and what is to be recorded and shown of it.
+  void take_step(Progress& progress) {
+    auto const start = Clock::now();
+    auto const iteration = state_.iteration + 1;
+    bool const is_last = iteration == settings_.iterations;
+    bool const evaluates = is_last || iteration % settings_.evaluate_every == 0;
+    bool const records = evaluates || iteration % settings_.record_every == 0;
+    bool const shows = progress.is_due(iteration);
+    auto const source = draw_batch(domains_.source.train);
+    auto const target = draw_batch(domains_.target.train);
+    auto const losses = translator_->step(source, target, rate_share(), records || shows);
+    auto row = records ? std::to_string(iteration) + csv_columns(losses) : std::string();
+    state_.iteration = iteration;
+    state_.training_seconds += std::chrono::duration<double>(Clock::now() - start).count();
+
+    if (evaluates) {
+      auto const& test = domains_.source.test;
+      state_.evaluations.push_back(evaluate(is_last ? test : test.range(0, settings_.evaluate_images)));
+      auto const& evaluation = state_.evaluations.back();
+      row += formatted(",%.9g,%.9g", evaluation.rsmi, evaluation.accuracy);
+      draw();
+    }
+    if (records) {
+      record(row + (evaluates ? "\n" : ",,\n"));
+    }
+    if (shows) {
+      progress.show(
+        iteration,
+        formatted("adversarial %.3f  discriminator %.3f  rSMI %.3f", losses.adversarial.item<double>(),
+                  losses.discriminator.item<double>(), losses.rsmi.item<double>()) +
+          (state_.evaluations.empty() ? "" : formatted("  accuracy %.2f %%", state_.evaluations.back().accuracy)));
+    }
+  }
+
+  void record(std::string const& row) {
+    state_.csv += row;
+    errno = 0;
+    csv_file_ << row << std::flush;
+    if (!csv_file_) {
+      throw std::runtime_error("cannot write " + drawing::quoted(csv_path()) + ": " + drawing::system_reason());
+    }
   }
 
   // The score "translated images as test set", and the rSMI of the same images.
-  void evaluate(Images const& images, Row& row) {
+  Evaluation evaluate(Images const& images) {
     double sum = 0;
-    row.test_accuracy = accuracy(classifier_, images, [&](torch::Tensor const& source) {
+    auto const right = accuracy(classifier_, images, [&](torch::Tensor const& source) {
       auto translation = translator_->translate(source);
       sum += translator_->rsmi(source, translation).sum().item<double>();
       return translation;
     });
-    row.test_rsmi = sum / static_cast<double>(images.count());
+    return {state_.iteration, right, sum / static_cast<double>(images.count())};
   }
 
   void draw() {
@@ -226,7 +254,7 @@ private:
         title += ", " + option + ' ' + value;
       }
     }
-    drawing::write_file(settings_.out / "accuracy.svg", draw_plot(record_->rows(), title, settings_.iterations));
+    drawing::write_file(settings_.out / "accuracy.svg", draw_plot(state_.evaluations, title, settings_.iterations));
   }
 
   // The score "translated images as training set": of a classifier that knows real images of the source domain only as
@@ -244,7 +272,7 @@ private:
   }
 
   void write_result() {
-    auto const& last = record_->rows().back();
+    auto const& last = state_.evaluations.back();
     Description result = description_;
     auto const add = [&](char const* name, std::string const& value) {
       result.emplace_back(name, value);
@@ -254,8 +282,8 @@ private:
     add("milliseconds-per-iteration",
         formatted("%.2f", 1000 * state_.training_seconds / static_cast<double>(settings_.iterations)));
     add("classifier-accuracy", formatted("%.2f", classifier_accuracy_));
-    add("test-rsmi", formatted("%.6f", *last.test_rsmi));
-    add("test-score", formatted("%.2f", *last.test_accuracy));
+    add("test-rsmi", formatted("%.6f", last.rsmi));
+    add("test-score", formatted("%.2f", last.accuracy));
     if (settings_.training_score) {
       add("training-score", formatted("%.2f", training_score()));
     }
@@ -274,7 +302,7 @@ private:
   Description description_;
   std::unique_ptr<Translator> translator_;
   RunState state_;
-  std::optional<Record> record_;
+  std::ofstream csv_file_;
 };
 
 // Before any work is done.

@@ -23,6 +23,13 @@
 #define SCC_ALWAYS_INLINE inline
 #endif
 
+/// SCC_ALWAYS_INLINE for a lambda, behind its parameters.
+#if defined(__GNUC__)
+#define SCC_INLINE_LAMBDA __attribute__((always_inline))
+#else
+#define SCC_INLINE_LAMBDA
+#endif
+
 /// Unrolls the short loop that follows, of at most 16 steps, whatever the optimisation level: its arrays are registers.
 #if defined(__clang__) || defined(__CUDA_ARCH__)
 #define SCC_UNROLL _Pragma("unroll")

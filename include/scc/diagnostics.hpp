@@ -12,6 +12,7 @@ namespace scc {
 
 /// Pixels outside the domain, which count as its nearest end, and NaN pixels, which make the image's rSMI NaN. A pixel
 /// repeated by stride 0 counts as often as it is repeated.
+/// @ingroup inspection
 struct Diagnostics {
   std::int64_t x_outside = 0;  ///< Pixels of the input outside the domain.
   std::int64_t x_nan = 0;      ///< NaN pixels of the input.

@@ -15,6 +15,7 @@
 namespace scc {
 
 /// Format of the elements of an image or of a gradient.
+/// @ingroup data
 enum class ElementType {
   float32,   ///< IEEE 754, 32 bits.
   float64,   ///< IEEE 754, 64 bits.
@@ -25,6 +26,7 @@ enum class ElementType {
 
 /// The ElementType of T as its member `value`. Types of 16 bits are added by the headers that know them, such as
 /// cpu/pixels.hpp for Eigen's; specialise it for a type of your own that has one of these formats.
+/// @ingroup data
 template <class T>
 struct ElementTypeOf {};
 template <>

@@ -9,6 +9,7 @@
 namespace scc {
 
 /// What happens to the values that are there.
+/// @ingroup loss
 enum class GradientMode {
   overwrite,   ///< Replace them.
   accumulate,  ///< Add to them, such as to the gradient of another loss.

@@ -31,6 +31,7 @@ inline std::int64_t wrapping_product(std::int64_t a, std::int64_t b) {
 /// Pixel (n, c, h, w) is data[n * image_stride + c * channel_stride + h * row_stride + w * column_stride]. Strides count
 /// elements, may be negative, and 0 repeats (broadcasts) the same pixels along that extent. A volume is an image whose
 /// height * width is the number of its voxels. The estimator treats all C * H * W pixels of one image as one sample.
+/// @ingroup data
 template <class T>
 struct ImageBatch {
   T* data = nullptr;                ///< First pixel; may be null if there are no pixels.

@@ -4,8 +4,8 @@
 /// @file
 /// The structure consistency loss as a term of a LibTorch trainer, for tensors on the CPU and on CUDA devices:
 ///
-///     scc::libtorch::SccLoss scc;
-///     auto loss = adversarial + weight * scc(input, translation);
+///     scc::libtorch::SccLoss structure_loss;
+///     auto loss = adversarial + weight * structure_loss(input, translation);
 ///     loss.backward();
 ///
 /// For any C++17 compiler and LibTorch from 1.13 on. docs/libtorch.md says how to add it to a trainer.
@@ -89,6 +89,7 @@ public:
 /// Copies share their tables, which are made once for each device, and each has a last_rsmi() of its own. One object may be
 /// used by one thread at a time. It may be a static object. Units of a program that define SCC_HAS_GPU and units that do not
 /// have different classes of this name, so that they cannot hand one to each other.
+/// @ingroup loss
 class SccLoss {
 public:
   /// @param options  Parameters of the estimate; Options::released_code() for those of the authors' code.
@@ -146,6 +147,7 @@ private:
 };
 
 /// SccLoss as a module, without parameters or buffers. Hold it as Scc.
+/// @ingroup loss
 class SccImpl : public torch::nn::Cloneable<SccImpl> {
 public:
   /// @param options  Parameters of the estimate.
@@ -177,6 +179,7 @@ private:
 };
 
 /// The module as a trainer holds it: a shared pointer to a SccImpl.
+/// @ingroup loss
 TORCH_MODULE(Scc);
 
 }  // namespace SCC_LIBTORCH_PARTS

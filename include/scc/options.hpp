@@ -16,12 +16,14 @@
 namespace scc {
 
 /// The one-variable kernel function k(d); the estimator's kernels are phi_(p,q)(u,v) = k(u - mu_p) k(v - mu_q).
+/// @ingroup options
 enum class Kernel {
   gaussian,             ///< k(d) = exp(-d^2 / (2 sigma^2)): what the method means.
   reciprocal_gaussian,  ///< k(d) = exp(+d^2 / (2 sigma^2)): what the authors' released code computes.
 };
 
 /// The one-variable functions in which the moments of an image are taken (docs/mathematics.md).
+/// @ingroup options
 enum class Basis {
   automatic,  ///< The one that costs less per pixel at Options::tolerance.
   chebyshev,  ///< Chebyshev polynomials up to a total degree: wide kernels.
@@ -29,6 +31,7 @@ enum class Basis {
 };
 
 /// Parameters of the estimate. A plain value; validate() checks it, every constructor of a loss calls validate().
+/// @ingroup options
 struct Options {
   Kernel kernel = Kernel::gaussian;  ///< Kernel function k.
   double bandwidth = 1.0;            ///< sigma, in units of pixel value; > 0.
@@ -86,6 +89,7 @@ inline void require_option(bool holds, char const* field, double value, char con
 ///
 /// @param options  Any values.
 /// @throws std::invalid_argument that names the first offending field, its value and the allowed range.
+/// @ingroup options
 inline void validate(Options const& options) {
   using detail::require_option;
   // Ranges this wide keep every later expression finite; no image format comes near them.

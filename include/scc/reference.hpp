@@ -35,6 +35,7 @@ namespace scc {
 /// @param y        [M] pixels of the translation, likewise.
 /// @return matrices in host memory.
 /// @throws std::invalid_argument if an option is out of range, or x and y differ in length or are empty.
+/// @ingroup inspection
 template <class Real = double>  // and so that only who calls this waits for the compiler to go through Eigen's solvers
 Statistics reference_statistics(Options const& options, std::vector<Real> const& x, std::vector<Real> const& y) {
   validate(options);

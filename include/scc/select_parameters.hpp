@@ -24,6 +24,7 @@ namespace scc {
 ///
 /// @param options  Domain, kernel, bandwidth and lambda.
 /// @throws std::invalid_argument if Plan refuses the options, other than for their basis.
+/// @ingroup options
 inline Candidates default_candidates(Options const& options = {}) {
   Options attempt = options;
   attempt.basis = Basis::histogram;
@@ -72,6 +73,7 @@ inline Candidates default_candidates(Options const& options = {}) {
 /// @param candidates  At least one bandwidth and one lambda.
 /// @param folds       How pixels are dealt out.
 /// @throws std::invalid_argument as CrossValidation and its functions do; also if there are no images.
+/// @ingroup options
 template <class X, class Y>
 Selection select_parameters(Options const& options, ImageBatch<X> x, ImageBatch<Y> y, Candidates const& candidates,
                             Folds const& folds = {}) {

@@ -18,6 +18,7 @@
 namespace scc {
 
 /// The parameters to choose from: every bandwidth with every ridge.
+/// @ingroup options
 struct Candidates {
   std::vector<double> bandwidths;  ///< sigma, in units of pixel value; see Options::bandwidth.
   std::vector<double> lambdas;     ///< Ridges; see Options::lambda.
@@ -25,6 +26,7 @@ struct Candidates {
 
 /// How cross-validation deals the pixels of an image out to folds: squares of them, to each fold as many as to the others or
 /// one more.
+/// @ingroup options
 struct Folds {
   int count = 5;  ///< k, 2..256
   /// Edge of the squares of pixels that stay together, in all channels: as neighbours in a photograph are nearly copies of
@@ -47,6 +49,7 @@ inline void validate(Folds const& folds) {
 }
 
 /// How one candidate did: means over the images.
+/// @ingroup options
 struct CandidateScore {
   double bandwidth;  ///< sigma
   double lambda;     ///< Ridge.
@@ -63,6 +66,7 @@ struct CandidateScore {
 };
 
 /// The outcome of a cross-validation.
+/// @ingroup options
 struct Selection {
   Options options;  ///< Those given, with the bandwidth and the lambda of the best candidate and Basis::automatic.
   std::vector<CandidateScore> table;  ///< [bandwidths * lambdas], the lambdas of a bandwidth one after the other.

@@ -13,6 +13,7 @@ namespace scc {
 /// Kernel statistics of one image and the fitted density ratio r(u,v) = sum_l alpha_l phi_l(u,v).
 ///
 /// Kernel l = q * n + p has its centre at (mu_p, mu_q): the centre of x runs fastest.
+/// @ingroup inspection
 struct Statistics {
   Eigen::VectorXd h;      ///< [m] mean of phi_l over all pairs (x_i, y_j): the product density S.
   Eigen::MatrixXd H;      ///< [m, m] second moments of the kernels under beta S + (1 - beta) Q.

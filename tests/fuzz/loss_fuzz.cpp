@@ -243,7 +243,7 @@ void check_backward(Input& input, Pass<X, Y> const& pass, std::vector<Place> con
   }
 }
 
-void check_estimates(Input& input, scc::cpu::Loss const& loss, scc::cpu::Workspace const& workspace, double value,
+void check_estimates(scc::cpu::Loss const& loss, scc::cpu::Workspace const& workspace, double value,
                      std::int64_t images, std::int64_t pixels) {
   if (images == 0 || pixels == 0) {
     require(value == 0, "the loss of nothing is 0");
@@ -261,19 +261,10 @@ void check_estimates(Input& input, scc::cpu::Loss const& loss, scc::cpu::Workspa
     if (is_tame(loss.options()) && !has_nan) {
       require(rsmi >= -1.001, "an estimate of moderate options is a number above -1");
     }
-    if (loss.options().centers_per_axis <= 8 && input.once_in(16)) {  // they cost more than the rest
-      scc::Statistics const statistics = loss.statistics(workspace, n);
-      auto const m = loss.options().centers_per_axis * loss.options().centers_per_axis;
-      require(statistics.h.size() == m && statistics.H.rows() == m && statistics.H.cols() == m &&
-                statistics.alpha.size() == m,
-              "statistics have the size of the kernels");
-    }
   }
   double const expected = -sum / static_cast<double>(images);
   require(std::isnan(expected) ? std::isnan(value) : std::abs(value - expected) <= 1e-9 * (1 + std::abs(expected)),
           "the loss is the negative mean of the estimates");
-  require(!accepts([&] { loss.statistics(workspace, images); }) && !accepts([&] { loss.statistics(workspace, -1); }),
-          "there are no statistics of an image that is not there");
 }
 
 #if defined(SCC_FUZZ_GPU)
@@ -413,7 +404,7 @@ void exercise(Input& input) {
     scc::Diagnostics const counts = workspace.diagnostics();
     check_counts(x_places, counts.x_outside, counts.x_nan);
     check_counts(y_places, counts.y_outside, counts.y_nan);
-    check_estimates(input, *loss, workspace, value, x_view.images, x_view.pixels());
+    check_estimates(*loss, workspace, value, x_view.images, x_view.pixels());
 
     double const grad_loss = input.number(-4, 4);
     Pass<X, Y> const pass{*loss, x_view, y_view, workspace, grad_loss};
@@ -425,16 +416,6 @@ void exercise(Input& input) {
       }
       Gradient<G> gradient(input, extents);
       scc::cpu::Workspace other;
-      auto const backward_with = [&](scc::cpu::Loss const& used, scc::cpu::Workspace const& kept) {
-        return accepts([&] { used.backward(x_view, y_view, kept, grad_loss, gradient.view()); });
-      };
-      if (!y_places.empty()) {
-        require(!backward_with(*loss, other) && gradient.is_untouched(), "backward without forward is rejected");
-        if (!backward_with(ready_loss(input), workspace)) {
-          require(gradient.is_untouched(), "nothing is written by a call that is rejected");
-        }
-      }
-      gradient.restore();
       double again = 0;
       if (accepts([&] { again = loss->forward_backward(x_view, y_view, other, grad_loss, gradient.view()); })) {
         require(std::isnan(value) ? std::isnan(again) : std::abs(again - value) <= 1e-9 * (1 + std::abs(value)),

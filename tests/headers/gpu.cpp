@@ -11,8 +11,9 @@
 #include <cuda_runtime_api.h>
 #include <scc/gpu/loss.hpp>
 #include <scc/gpu/statistics.hpp>
-#include <scc/scc.hpp>
 #include <utility>
+
+#include "all_headers.hpp"
 
 namespace {
 
@@ -34,7 +35,7 @@ void call_passes(scc::gpu::Loss const& loss, scc::gpu::Workspace& workspace, cud
 }  // namespace
 
 scc::Diagnostics call_all(scc::Options const& options, void* memory, std::size_t bytes, cudaStream_t stream) {
-  scc::gpu::Loss const loss(options);
+  scc::gpu::Loss const loss(options, 0);
   scc::gpu::Workspace owned(loss, 16, stream);
   scc::gpu::Workspace wrapped(loss, 16, memory, bytes);
   call_passes<float, float, float>(loss, owned, stream);
@@ -43,6 +44,8 @@ scc::Diagnostics call_all(scc::Options const& options, void* memory, std::size_t
   call_passes<__nv_bfloat16, Eigen::half, __nv_bfloat16>(loss, owned, stream);
   static_cast<void>(loss.statistics(owned, 0, stream));
   scc::gpu::Workspace moved = std::move(owned);
+  static_cast<void>(moved.read_loss(stream));
+  moved.copy_loss(static_cast<float*>(memory), stream);
   scc::Diagnostics total = moved.diagnostics(stream);
   total += wrapped.diagnostics(0, stream);
   return total;

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <map>
@@ -26,7 +25,6 @@
 #include "../support/images.hpp"
 #include "../support/results.hpp"
 #include "control.hpp"
-#include "parser.hpp"
 #include "program.hpp"
 
 using namespace scc_test;
@@ -44,7 +42,7 @@ struct Scenario {
   std::size_t shared_memory_bytes;
   BlockOrder order;
   Pair<float> pair;
-  Results<float> expected;  ///< Of the kernels as they are
+  Results<float> expected{};  ///< Of the kernels as they are
 };
 
 /// What a run told.
@@ -57,12 +55,10 @@ struct Outcome {
   std::string text() const {
     std::string text;
     for (Check const check : checks) {
-      text += std::string(text.empty() ? "" : ", ") + ptx::name(check);
+      text += std::string(", ") + ptx::name(check);
     }
-    if (differs) {
-      text += text.empty() ? "other results" : ", other results";
-    }
-    return !text.empty() ? text : failed ? "failed call" : "nothing";
+    text += differs ? ", other results" : "";
+    return !text.empty() ? text.substr(2) : failed ? "failed call" : "nothing";
   }
 };
 
@@ -73,17 +69,16 @@ Results<float> evaluate_in(Scenario const& scenario) {
   return evaluate<float>(Loss(scenario.plan), scenario.pair);
 }
 
-Outcome run(Scenario const& scenario) {
-  Outcome outcome;
+/// Adds what a run tells.
+void run(Scenario const& scenario, Outcome& outcome) {
   try {
-    outcome.differs = !same_bits(evaluate_in(scenario), scenario.expected);
+    outcome.differs |= !same_bits(evaluate_in(scenario), scenario.expected);
   } catch (scc::gpu::Error const&) {
     outcome.failed = true;
   }
   for (ptx::Report const& report : ptx::take_reports()) {
     outcome.checks.insert(report.check);
   }
-  return outcome;
 }
 
 /// A small beta takes double.
@@ -104,7 +99,7 @@ std::vector<Scenario> make_scenarios() {
   auto const add = [&](scc::Options const& options, int bins, int multiprocessors, std::size_t shared_memory,
                        BlockOrder order, Shape const& shape) {
     scc::Plan plan = bins > 0 ? scc::Plan(options, bins) : scc::Plan(options);
-    scenarios.push_back({std::move(plan), multiprocessors, shared_memory, order, {shape, 1}, {}});
+    scenarios.push_back({std::move(plan), multiprocessors, shared_memory, order, {shape, 1}});
   };
   // Two blocks for each part of the moments.
   auto const add_all = [&](scc::Options const& options, int bins, int parts, Shape const& straddling) {
@@ -143,18 +138,9 @@ std::vector<Scenario> make_scenarios() {
 /// An instruction that a scenario runs.
 struct Site {
   std::string kernel;
-  int line;  ///< Of the PTX
   ptx::Kind kind;
   std::string statement;
-  std::vector<std::pair<std::string, int>> places;  ///< File and line in the sources, then where that was inlined
-
-  std::string place() const {
-    std::string text;
-    for (auto const& [file, number] : places) {
-      text += (text.empty() ? "" : " < ") + file + ":" + std::to_string(number);
-    }
-    return text;
-  }
+  std::vector<ptx::SourcePlace> places;  ///< In the sources, then where that was inlined
 };
 
 /// The scenarios, and the kernels that they run.
@@ -162,42 +148,40 @@ class Kernels {
 public:
   Kernels() : config_(ptx::config()), scenarios_(make_scenarios()) {
     ptx::config().quiet = true;
+    std::string const first = ptx::program().kernel_names().at(0);
+    std::istringstream stream(*ptx::program().kernel(first)->text);
+    for (std::string line; std::getline(stream, line);) {
+      lines_.push_back(line);
+    }
     for (Scenario const& scenario : scenarios_) {
       for (std::string const& name : ptx::program().kernel_names()) {
         ptx::Kernel& kernel = *ptx::program().kernel(name);
         std::fill(kernel.executed.begin(), kernel.executed.end(), 0);
       }
-      Outcome const outcome = run(scenario);
+      Outcome outcome;
+      run(scenario, outcome);
       INFO(outcome.text());
       REQUIRE(outcome.is_clean());
       for (std::string const& name : ptx::program().kernel_names()) {
         add(*ptx::program().kernel(name), scenario);
       }
     }
-    std::stable_sort(sites_.begin(), sites_.end(), [](Site const& a, Site const& b) { return a.line < b.line; });
   }
   Kernels(Kernels const&) = delete;
   Kernels& operator=(Kernels const&) = delete;
   ~Kernels() {
     ptx::config() = config_;
-    std::string text;
-    for (std::string const& line : lines_) {
-      text += line + '\n';
-    }
-    ptx::load(text);  // all of it again, for the next test case
+    ptx::load(text_of("", {}));  // all of it again, for the next test case
   }
 
-  /// In the order of the PTX
-  std::vector<Site> const& sites() const { return sites_; }
+  /// By line of the PTX
+  std::map<int, Site> const& sites() const { return sites_; }
 
   /// Runs the scenarios of a kernel until the check finds something; without a check, until anything is wrong.
   Outcome run_all(std::string const& kernel, std::optional<Check> check = {}) const {
     Outcome all;
     for (Scenario const* scenario : users_.at(kernel)) {
-      Outcome const outcome = run(*scenario);
-      all.checks.insert(outcome.checks.begin(), outcome.checks.end());
-      all.differs |= outcome.differs;
-      all.failed |= outcome.failed;
+      run(*scenario, all);
       if (check ? all.checks.count(*check) != 0 : !all.is_clean()) {
         break;
       }
@@ -208,35 +192,21 @@ public:
   /// The same, with statements of the kernel replaced, by line of the PTX.
   Outcome run_changed(std::string const& kernel, std::map<int, std::string> const& replacements,
                       std::optional<Check> check = {}) const {
-    ptx::load(module_of(kernel, replacements));
+    ptx::load(text_of(kernel, replacements));
     Outcome const outcome = run_all(kernel, check);
-    ptx::load(module_of(kernel, {}));
+    ptx::load(text_of(kernel, {}));
     return outcome;
   }
 
 private:
   void add(ptx::Kernel const& kernel, Scenario const& scenario) {
-    if (lines_.empty()) {
-      std::istringstream stream(*kernel.text);
-      for (std::string line; std::getline(stream, line);) {
-        lines_.push_back(line);
-      }
-    }
     bool is_used = false;
     for (std::size_t k = 0; k < kernel.code.size(); ++k) {
       ptx::Instruction const& instruction = kernel.code[k];
-      if (kernel.executed[k] == 0 || instruction.line == 0) {
-        continue;
-      }
-      is_used = true;
-      if (known_lines_.insert(instruction.line).second) {
-        Site site{
-          kernel.name, instruction.line, instruction.kind, lines_[static_cast<std::size_t>(instruction.line - 1)], {}};
-        for (int at = instruction.place; at > 0; at = kernel.places[static_cast<std::size_t>(at)].caller) {
-          auto const& place = kernel.places[static_cast<std::size_t>(at)];
-          site.places.emplace_back(place.file, place.line);
-        }
-        sites_.push_back(std::move(site));
+      if (kernel.executed[k] != 0 && instruction.line != 0) {
+        is_used = true;
+        std::string const& statement = lines_[static_cast<std::size_t>(instruction.line - 1)];
+        sites_.emplace(instruction.line, Site{kernel.name, instruction.kind, statement, kernel.places_of(instruction)});
       }
     }
     if (is_used) {
@@ -244,21 +214,18 @@ private:
     }
   }
 
-  /// What the PTX says of variables and source files, and of this kernel: all of it takes long to load.
-  std::string module_of(std::string const& kernel, std::map<int, std::string> const& replacements) const {
+  /// What the PTX says of variables and source files, and of this kernel (empty: of all): all of it takes long to load.
+  std::string text_of(std::string const& kernel, std::map<int, std::string> const& replacements) const {
     std::string text;
     bool is_wanted = true;
-    for (std::size_t k = 0; k < lines_.size(); ++k) {
+    for (std::size_t k = 0; k < lines_.size() && lines_[k].compare(0, 8, ".section") != 0; ++k) {
       std::string const& line = lines_[k];
-      auto const entry = line.find(".entry ");
-      if (entry != std::string::npos) {
+      if (auto const entry = line.find(".entry "); entry != line.npos) {
         is_wanted = line.compare(entry + 7, kernel.size(), kernel) == 0;
       }
       if (is_wanted || line.compare(0, 5, ".file") == 0) {
         auto const replacement = replacements.find(static_cast<int>(k + 1));
         text += (replacement == replacements.end() ? line : replacement->second) + '\n';
-      } else if (line.compare(0, 8, ".section") == 0) {
-        break;
       }
     }
     return text;
@@ -267,24 +234,12 @@ private:
   ptx::Config const config_;
   std::vector<Scenario> const scenarios_;
   std::vector<std::string> lines_;  ///< Of the PTX
-  std::set<int> known_lines_;
-  std::vector<Site> sites_;
+  std::map<int, Site> sites_;
   std::map<std::string, std::vector<Scenario const*>> users_;
 };
 
-/// "moments_triangle, degree 16" of the name as the linker sees it.
-std::string short_name(std::string const& kernel) {
-  std::smatch parts;
-  std::regex const pattern(R"(\d+((moments|gradient|solve)_[a-z]+)I(L(?:i|NS0_11SolveMemoryE)(\d+)E|f|d)E)");
-  if (!std::regex_search(kernel, parts, pattern)) {
-    return kernel;
-  }
-  return parts[1].str() + (parts[3] == "f" ? "<float>" : parts[3] == "d" ? "<double>" : "<" + parts[4].str() + ">");
-}
-
 void print(std::string const& what, std::string const& kernel, std::string const& found) {
-  std::cout << "| " << std::left << std::setw(58) << what << " | " << std::setw(25) << short_name(kernel) << " | "
-            << found << " |\n";
+  std::cout << "| " << what << " | " << kernel << " | " << found << " |\n";
 }
 
 // -------------------------------------------------------------------------------------------------- barriers and fences
@@ -293,15 +248,16 @@ TEST_CASE("a barrier or fence of the kernels that is left out is found") {
   Kernels const kernels;
   std::regex const reduction(R"(bar\.red\.\w+\.pred\s+(\S+), 0, (\S+);)");
   std::map<ptx::Kind, int> counts;
-  for (Site const& site : kernels.sites()) {
-    if (site.kind == ptx::Kind::block_barrier || site.kind == ptx::Kind::fence) {
+  for (auto const& [line, site] : kernels.sites()) {
+    if (site.kind == ptx::Kind::block_barrier || site.kind == ptx::Kind::warp_barrier ||
+        site.kind == ptx::Kind::fence) {
       // Without the barrier of a reduction a thread knows of its own value only.
       std::string const replacement = std::regex_search(site.statement, reduction)
                                         ? std::regex_replace(site.statement, reduction, "mov.pred $1, $2;")
                                         : "";
-      Outcome const outcome = kernels.run_changed(site.kernel, {{site.line, replacement}});
-      print(site.statement + " " + site.place(), site.kernel, outcome.text());
-      CAPTURE(site.kernel, site.line, site.statement, site.place());
+      Outcome const outcome = kernels.run_changed(site.kernel, {{line, replacement}});
+      print(site.statement + " " + describe(site.places), site.kernel, outcome.text());
+      CAPTURE(site.kernel, site.statement, describe(site.places));
       CHECK_FALSE(outcome.is_clean());
       ++counts[site.kind];
     }
@@ -325,9 +281,13 @@ struct Defect {
 };
 
 std::vector<Defect> const& defects() {
-  static std::string const triangle = "moments_triangleILi16", histogram = "moments_histogramIf", solve = "solve_imagesILNS0_11SolveMemoryE0";
+  static std::string const triangle = "moments_triangleILi16", histogram = "moments_histogramIf",
+                           solve = "solve_imagesILNS0_11SolveMemoryE0";
   static std::string const gradient = "gradient_triangleILi16";
   static std::string const lane = "{ .reg .u32 %lane; .reg .pred %some; mov.u32 %lane, %laneid; ";
+  static std::string const atomic = R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
+                           without_atomic =
+                             "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }";
   static std::vector<Defect> const all{
     {"arrivals counted without atomics", solve, "solve.cuh", "atomicAdd(counter, 1u)",
      R"(atom\.global\.add\.u32\s+(\S+), (\S+), (\S+);)",
@@ -335,8 +295,8 @@ std::vector<Defect> const& defects() {
     {"bins of a block added without atomics", histogram, "histogram.cuh", "atomicAdd(bins + bin, sum)",
      R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
      "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
-    {"two blocks share a partial sum", triangle, "tile_partition.hpp", "{block} + image;", R"(add\.s64\s+(.*))",
-     "min.s64 $1", Check::race},
+    {"two blocks share a partial sum", triangle, "tile_partition.hpp", "{block} + image;", R"(add\.s64\s+(\S+),.*)",
+     "mov.u64 $1, 0;", Check::race},
     {"no fence before an arrival is counted", solve, "solve.cuh", "__threadfence();", R"(membar.*)", "",
      Check::race, false},
     {"vector load that is not aligned", triangle, "pixels.cuh", "__ldg(reinterpret_cast<uint4 const*>",
@@ -359,9 +319,9 @@ std::vector<Defect> const& defects() {
      lane + "setp.lt.u32 %some, %lane, 8; @%some $& }", Check::deadlock, false},
     {"mask of half a warp", triangle, "warp.cuh", "__shfl_xor_sync", R"((shfl\.sync.*), \S+;)", "$1, 0xffff;",
      Check::shuffle, false},
-    {"rSMI read as if no block had written it", solve, "solve.cuh", "__ldcg(workspace.rsmi + k)",
+    {"rSMI read as if no block had written it", solve, "solve.cuh", "load_from_l2(workspace.rsmi + k)",
      R"(ld\.global\.cg)", "ld.global.nc", Check::read_only_load},
-    {"rSMI read by way of the first-level cache", solve, "solve.cuh", "__ldcg(workspace.rsmi + k)",
+    {"rSMI read by way of the first-level cache", solve, "solve.cuh", "load_from_l2(workspace.rsmi + k)",
      R"(ld\.global\.cg)", "ld.global", Check::stale_load},
     {"an index that is never set", gradient, "warp.cuh", "int thread_index()", R"(mov\.u32\s+\S+, %tid\.x;)", "",
      Check::undefined_register, false},
@@ -376,13 +336,13 @@ std::vector<Defect> const& defects() {
 /// Lines of a source file of the kernels that have this code.
 std::set<int> lines_with(std::string const& file, std::string const& code) {
   std::set<int> found;
-  for (std::string const& path : ptx::program().source_files()) {
-    if (path.size() > file.size() && path.compare(path.size() - file.size() - 1, file.size() + 1, "/" + file) == 0) {
+  for (auto const& [number, path] : ptx::program().source_files()) {
+    if (path.substr(path.rfind('/') + 1) == file) {
       std::ifstream source(path);
-      std::string line;
-      for (int number = 1; std::getline(source, line); ++number) {
-        if (line.find(code) != std::string::npos) {
-          found.insert(number);
+      std::string text;
+      for (int line = 1; std::getline(source, text); ++line) {
+        if (text.find(code) != text.npos) {
+          found.insert(line);
         }
       }
     }
@@ -396,14 +356,14 @@ std::pair<std::string, std::map<int, std::string>> plant(Kernels const& kernels,
   std::regex const instruction(defect.instruction);
   std::string kernel;
   std::map<int, std::string> replacements;
-  for (Site const& site : kernels.sites()) {
-    bool const is_there = std::any_of(site.places.begin(), site.places.end(), [&](auto const& place) {
-      return place.first == defect.file && code_lines.count(place.second) != 0;
+  for (auto const& [line, site] : kernels.sites()) {
+    bool const is_there = std::any_of(site.places.begin(), site.places.end(), [&](ptx::SourcePlace const& place) {
+      return place.file == defect.file && code_lines.count(place.line) != 0;
     });
     if (is_there && site.kernel.find(defect.kernel) != std::string::npos &&
         (replacements.empty() || defect.is_everywhere) && std::regex_search(site.statement, instruction)) {
       kernel = site.kernel;
-      replacements[site.line] = std::regex_replace(site.statement, instruction, defect.replacement);
+      replacements[line] = std::regex_replace(site.statement, instruction, defect.replacement);
     }
   }
   INFO(defect.name << ": lines of " << defect.file << " with its code: " << code_lines.size());

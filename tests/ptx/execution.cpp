@@ -3,28 +3,24 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
 #include <stdexcept>
 
-#include "execution.hpp"
 #include "machine.hpp"
-#include "report.hpp"
 
 namespace ptx {
 
 Launch launch_in_progress;
 
 std::string where(Warp const& warp) {
-  Instruction const& instruction = warp.kernel->code[static_cast<std::size_t>(warp.position)];
+  Instruction const& instruction = warp.kernel->code[warp.position];
+  std::string const places = describe(warp.kernel->places_of(instruction));
   return " [" + warp.kernel->name + ", PTX line " + std::to_string(instruction.line) + " " +
          std::string(instruction.opcode) + ", block " + std::to_string(warp.block->id) + " warp " +
-         std::to_string(warp.index) + warp.kernel->describe_place(instruction.place) + "]";
+         std::to_string(warp.index) + (places.empty() ? "" : " " + places) + "]";
 }
 
 namespace {
-
-constexpr int random_turn = 200;           // most instructions of a warp's turn in a random schedule
-constexpr int long_turn = 1 << 22;         // in others; so that a warp that waits for another in a loop lets it run
-constexpr std::size_t most_resident = 16;  // blocks, interleaved
 
 /// A number for a launch, or for a block's shared memory.
 unsigned new_stamp() {
@@ -32,90 +28,33 @@ unsigned new_stamp() {
   return ++stamp;
 }
 
-int lane_count(Lanes lanes) { return __builtin_popcount(lanes); }
-
 // --------------------------------------------------------------------------------------------------------------- begin
 
-std::uint32_t special_value(SpecialRegister special, Block const& block, int warp, int lane) {
-  LaunchShape const& shape = current_launch().shape;
-  auto const thread = static_cast<unsigned>(warp * 32 + lane);
-  std::uint32_t const bit = std::uint32_t{1} << lane;
-  switch (special) {
-    case SpecialRegister::tid_x:
-      return thread % shape.block[0];
-    case SpecialRegister::tid_y:
-      return thread / shape.block[0] % shape.block[1];
-    case SpecialRegister::tid_z:
-      return thread / shape.block[0] / shape.block[1];
-    case SpecialRegister::ntid_x:
-      return shape.block[0];
-    case SpecialRegister::ntid_y:
-      return shape.block[1];
-    case SpecialRegister::ntid_z:
-      return shape.block[2];
-    case SpecialRegister::ctaid_x:
-      return block.index[0];
-    case SpecialRegister::ctaid_y:
-      return block.index[1];
-    case SpecialRegister::ctaid_z:
-      return block.index[2];
-    case SpecialRegister::nctaid_x:
-      return shape.grid[0];
-    case SpecialRegister::nctaid_y:
-      return shape.grid[1];
-    case SpecialRegister::nctaid_z:
-      return shape.grid[2];
-    case SpecialRegister::laneid:
-      return static_cast<std::uint32_t>(lane);
-    case SpecialRegister::warpid:
-      return static_cast<std::uint32_t>(warp);
-    case SpecialRegister::nwarpid:
-      return static_cast<std::uint32_t>(block.warps.size());
-    case SpecialRegister::lanemask_eq:
-      return bit;
-    case SpecialRegister::lanemask_lt:
-      return bit - 1;
-    case SpecialRegister::lanemask_le:
-      return bit | (bit - 1);
-    case SpecialRegister::lanemask_gt:
-      return ~(bit | (bit - 1));
-    case SpecialRegister::lanemask_ge:
-      return ~(bit - 1);
-  }
-  return 0;
-}
-
 void begin_warp(Warp& warp, Block& block, Kernel& kernel, int index) {
-  constexpr Lanes undefined_predicate = 0xa5a5a5a5;
+  constexpr Lanes undefined = 0xa5a5a5a5;
   warp.block = &block;
   warp.kernel = &kernel;
   warp.index = index;
-  auto const registers = static_cast<std::size_t>(kernel.register_count);
-  auto const predicates = static_cast<std::size_t>(kernel.predicate_count);
-  if (warp.register_capacity < registers) {
-    warp.register_memory = std::make_unique<RegisterValues[]>(registers);
-    warp.register_capacity = registers;
+  warp.registers.resize(std::max<std::size_t>(warp.registers.size(), kernel.register_count));
+  for (Register& one : warp.registers) {
+    one.defined = 0;  // its values are what an earlier block left there
   }
-  warp.registers = warp.register_memory.get();  // with what an earlier block left there
-  warp.defined.assign(registers, 0);
-  warp.predicates.assign(predicates, undefined_predicate);
-  warp.defined_predicates.assign(predicates, 0);
+  warp.predicates.assign(kernel.predicate_count, {undefined, 0});
   for (auto const& [number, value] : kernel.constants) {
-    std::fill_n(warp.registers[number], 32, value);
-    warp.defined[static_cast<std::size_t>(number)] = ~Lanes{0};
+    std::fill_n(warp.registers[number].values, 32, value);
+    warp.registers[number].defined = all_lanes;
   }
   for (auto const& [number, value] : kernel.constant_predicates) {
-    warp.predicates[static_cast<std::size_t>(number)] = value ? ~Lanes{0} : Lanes{0};
-    warp.defined_predicates[static_cast<std::size_t>(number)] = ~Lanes{0};
+    warp.predicates[number] = {value ? all_lanes : 0, all_lanes};
   }
-  for (auto const& [number, special] : kernel.special_registers) {
+  for (auto const& [number, value_of] : kernel.special_registers) {
     for (int lane = 0; lane < 32; ++lane) {
-      warp.registers[number][lane] = special_value(special, block, index, lane);
+      warp.registers[number].values[lane] = value_of(block, static_cast<unsigned>(warp.thread(lane)));
     }
-    warp.defined[static_cast<std::size_t>(number)] = ~Lanes{0};
+    warp.registers[number].defined = all_lanes;
   }
   int const left = block.threads - index * 32;
-  warp.all = left >= 32 ? ~Lanes{0} : (Lanes{1} << left) - 1;
+  warp.all = left >= 32 ? all_lanes : (Lanes{1} << left) - 1;
   warp.exited = 0;
   warp.fragments = {{0, warp.all}};
   warp.last_region = nullptr;
@@ -125,10 +64,9 @@ void begin_warp(Warp& warp, Block& block, Kernel& kernel, int index) {
   }
 }
 
-/// Makes a buffer with room to begin at a multiple of 256, and returns that place.
-template <class Buffer>
-std::uint64_t aligned_begin(Buffer const& buffer) {
-  return (reinterpret_cast<std::uint64_t>(&buffer[0]) + 255) / 256 * 256;
+/// Of a buffer that is 512 bytes larger than what it is to hold
+std::uint64_t aligned_begin(unsigned char const* buffer) {
+  return (reinterpret_cast<std::uint64_t>(buffer) + 255) / 256 * 256;
 }
 
 /// Blocks that have ended, whose memory the next ones use.
@@ -137,25 +75,11 @@ std::vector<std::unique_ptr<Block>>& ended_blocks() {
   return value;
 }
 
-std::unique_ptr<Block> begin_block(Kernel& kernel, unsigned id) {
-  LaunchShape const& shape = current_launch().shape;
-  std::unique_ptr<Block> block;
-  if (ended_blocks().empty()) {
-    block = std::make_unique<Block>();
-  } else {
-    block = std::move(ended_blocks().back());
-    ended_blocks().pop_back();
-  }
-  block->id = id;
-  block->index[0] = id % shape.grid[0];
-  block->index[1] = id / shape.grid[0] % shape.grid[1];
-  block->index[2] = id / shape.grid[0] / shape.grid[1];
-  block->threads = block->live_threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
-  std::size_t const bytes = kernel.static_shared_bytes + shape.dynamic_shared_bytes;
-  Region& shared = block->shared;
+void begin_shared_memory(Block& block, std::size_t bytes) {
+  Region& shared = block.shared;
   if (shared.size < bytes || shared.begin == 0) {
-    block->shared_memory = std::make_unique<unsigned char[]>(bytes + 512);
-    shared.begin = aligned_begin(block->shared_memory);
+    block.shared_memory = std::make_unique<unsigned char[]>(bytes + 512);
+    shared.begin = aligned_begin(block.shared_memory.get());
     shared.pages.clear();
   }
   shared.size = bytes;
@@ -163,62 +87,84 @@ std::unique_ptr<Block> begin_block(Kernel& kernel, unsigned id) {
   shared.stamp = new_stamp();
   shared.written.assign(bytes, 0);
   std::memset(reinterpret_cast<void*>(shared.begin), 0xff, bytes);
+}
+
+std::unique_ptr<Block> begin_block(Kernel& kernel, unsigned id) {
+  LaunchShape const& shape = current_launch().shape;
+  if (ended_blocks().empty()) {
+    ended_blocks().push_back(std::make_unique<Block>());
+  }
+  std::unique_ptr<Block> block = std::move(ended_blocks().back());
+  ended_blocks().pop_back();
+  block->id = id;
+  block->index[0] = id % shape.grid[0];
+  block->index[1] = id / shape.grid[0] % shape.grid[1];
+  block->index[2] = id / shape.grid[0] / shape.grid[1];
+  block->threads = block->live_threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
+  begin_shared_memory(*block, kernel.static_shared_bytes + shape.dynamic_shared_bytes);
   block->barriers = {};
   block->epochs = {};
   block->warps.resize(static_cast<std::size_t>((block->threads + 31) / 32));
-  for (std::size_t index = 0; index < block->warps.size(); ++index) {
-    begin_warp(block->warps[index], *block, kernel, static_cast<int>(index));
+  int index = 0;
+  for (Warp& warp : block->warps) {
+    begin_warp(warp, *block, kernel, index++);
   }
   return block;
 }
 
 // ------------------------------------------------------------------------------------------------------------ barriers
 
-int threads_of_barrier(Block const& block, Barrier const& barrier) {
-  return barrier.expected == 0 ? block.live_threads : barrier.expected;
+bool is_complete(Block const& block, Barrier const& barrier) {
+  return barrier.arrived > 0 && barrier.arrived >= (barrier.expected == 0 ? block.live_threads : barrier.expected);
 }
 
 /// What bar.red gives to the threads that wait there.
 void set_reduction(Warp& warp, Instruction const& instruction, Lanes lanes, Barrier const& barrier) {
-  if (instruction.combination == Combination::count) {
-    auto const result = static_cast<std::size_t>(instruction.destinations[0]);
-    for_each_lane(lanes,
-                  [&](int lane) { warp.registers[result][lane] = static_cast<std::uint64_t>(barrier.true_values); });
-    warp.defined[result] |= lanes;
-  } else if (instruction.combination != Combination::none) {
-    auto const result = static_cast<std::size_t>(instruction.predicate_destination);
+  for (Index const number : instruction.destinations) {
+    Register& result = warp.registers[number];
+    for_each_lane(lanes, [&](int lane) { result.values[lane] = static_cast<std::uint64_t>(barrier.true_values); });
+    result.defined |= lanes;
+  }
+  for (Index const number : instruction.predicate_destinations) {
     bool const is_true = instruction.combination == Combination::conjunction ? barrier.true_values == barrier.arrived
                                                                              : barrier.true_values > 0;
-    warp.predicates[result] = is_true ? warp.predicates[result] | lanes : warp.predicates[result] & ~lanes;
-    warp.defined_predicates[result] |= lanes;
+    warp.predicates[number].set(lanes, is_true ? all_lanes : 0);
+    warp.predicates[number].defined |= lanes;
+  }
+}
+
+/// Reports threads that are at another bar.sync than `first`, or none any more.
+void check_barrier(Warp const& warp, Fragment const& fragment, Fragment const* first) {
+  Block const& block = *warp.block;
+  if (first == nullptr && block.live_threads < block.threads) {
+    report(Check::barrier, std::to_string(block.threads - block.live_threads) +
+                             " threads of the block have ended without this barrier" + where(warp));
+  }
+  if (first != nullptr && fragment.position != first->position) {
+    report(Check::barrier, "threads of a block wait at different barriers, of which another is at PTX line " +
+                             std::to_string(warp.kernel->code[first->position].line) + where(warp));
   }
 }
 
 /// Lets the threads that wait at a barrier go on.
-void release_barrier(Block& block, int number) {
-  Barrier& barrier = block.barriers[static_cast<std::size_t>(number)];
+void release_barrier(Block& block, std::size_t number) {
+  Barrier& barrier = block.barriers[number];
   bool const is_for_all = barrier.arrived >= block.live_threads;
   if (config().keeps_timing) {
     time_block_barrier(block);
   }
-  int position = -1;
+  std::optional<Fragment> last;
   for (Warp& warp : block.warps) {
     for (Fragment& fragment : warp.fragments) {
       if (fragment.state != FragmentState::at_block_barrier || fragment.barrier != number) {
         continue;
       }
       warp.position = fragment.position;
-      if (barrier.expected == 0 && position >= 0 && fragment.position != position) {
-        report(Check::barrier, "threads of a block wait at different barriers, of which another is at PTX line " +
-                                 std::to_string(warp.kernel->code[static_cast<std::size_t>(position)].line) +
-                                 where(warp));
+      if (barrier.expected == 0) {
+        check_barrier(warp, fragment, last ? &*last : nullptr);
       }
-      if (barrier.expected == 0 && position < 0 && block.live_threads < block.threads) {
-        report(Check::barrier, std::to_string(block.threads - block.live_threads) +
-                                 " threads of the block have ended without this barrier" + where(warp));
-      }
-      position = fragment.position;
-      set_reduction(warp, warp.kernel->code[static_cast<std::size_t>(position)], fragment.lanes, barrier);
+      last = fragment;
+      set_reduction(warp, warp.kernel->code[fragment.position], fragment.lanes, barrier);
       fragment.state = FragmentState::running;
       ++fragment.position;
     }
@@ -226,15 +172,6 @@ void release_barrier(Block& block, int number) {
   barrier = {};
   if (is_for_all) {
     note_block_barrier(block);
-  }
-}
-
-void release_complete_barriers(Block& block) {
-  for (std::size_t number = 0; number < block.barriers.size(); ++number) {
-    Barrier const& barrier = block.barriers[number];
-    if (barrier.arrived > 0 && barrier.arrived >= threads_of_barrier(block, barrier)) {
-      release_barrier(block, static_cast<int>(number));
-    }
   }
 }
 
@@ -246,7 +183,7 @@ public:
   explicit WarpRunner(Warp& warp)
       : warp_(warp),
         block_(*warp.block),
-        kernel_(*warp.kernel),
+        fragments_(warp.fragments),
         launch_(current_launch()),
         order_(config().lanes),
         keeps_timing_(config().keeps_timing) {}
@@ -259,276 +196,231 @@ public:
   }
 
 private:
-  std::vector<Fragment>& fragments() { return warp_.fragments; }
+  Fragment& current() { return fragments_[current_]; }
+
+  bool is_running(std::size_t n) const {
+    return n < fragments_.size() && fragments_[n].state == FragmentState::running;
+  }
 
   /// Sets current_ to a fragment that can run, together with all others that are at the same instruction. False if
   /// there is none.
   bool choose_fragment() {
-    if (fragments().size() == 1) {
+    if (fragments_.size() == 1) {
       current_ = 0;
-      if (fragments()[0].state != FragmentState::running) {
-        return false;
-      }
-    } else if (!choose_of_several()) {
+    } else {
+      choose_of_several();
+    }
+    if (!is_running(current_)) {
       return false;
     }
     constexpr unsigned splits_one_in = 64;
     if (order_ == LaneOrder::random && launch_.random() % splits_one_in == 0) {
-      Fragment& fragment = fragments()[current_];
-      Lanes const part = fragment.lanes & static_cast<Lanes>(launch_.random());
-      if (part != 0 && part != fragment.lanes) {
-        fragment.lanes &= ~part;
-        fragments().push_back({fragment.position, part});
-      }
+      leave_behind(current().lanes & ~static_cast<Lanes>(launch_.random()), current().position);
     }
     return true;
   }
 
-  bool choose_of_several() {
-    bool const stays = order_ == LaneOrder::random && turns_left_ > 0 && current_ < fragments().size() &&
-                       fragments()[current_].state == FragmentState::running;
+  void choose_of_several() {
+    bool const stays = order_ == LaneOrder::random && turns_left_ > 0 && is_running(current_);
     if (!stays) {
-      std::size_t best = fragments().size();
-      std::size_t running = 0;
-      for (std::size_t n = 0; n < fragments().size(); ++n) {
-        if (fragments()[n].state != FragmentState::running) {
-          continue;
-        }
-        ++running;
-        bool const is_better = order_ == LaneOrder::random ? launch_.random() % running == 0
-                                                           : best == fragments().size() ||
-                                                               (order_ == LaneOrder::lowest) ==
-                                                                 (fragments()[n].position < fragments()[best].position);
-        best = is_better ? n : best;
-      }
-      if (best == fragments().size()) {
-        return false;
-      }
-      current_ = best;
-      if (order_ == LaneOrder::random) {
-        turns_left_ = static_cast<int>(launch_.random() % 12);
-      }
+      current_ = best_fragment();
+      turns_left_ = order_ == LaneOrder::random ? static_cast<int>(launch_.random() % 12) : 0;
     }
     --turns_left_;
-    for (std::size_t n = 0; n < fragments().size();) {
-      if (n != current_ && fragments()[n].position == fragments()[current_].position &&
-          fragments()[n].state != FragmentState::at_block_barrier) {
-        fragments()[current_].lanes |= fragments()[n].lanes;
-        fragments().erase(fragments().begin() + static_cast<std::ptrdiff_t>(n));
+    for (std::size_t n = 0; current_ < fragments_.size() && n < fragments_.size();) {
+      if (n != current_ && fragments_[n].position == current().position &&
+          fragments_[n].state != FragmentState::at_block_barrier) {
+        current().lanes |= fragments_[n].lanes;
+        erase(n);
         current_ -= n < current_ ? 1 : 0;
       } else {
         ++n;
       }
     }
-    return true;
+  }
+
+  /// The running one that the order prefers; the number of fragments if none runs
+  std::size_t best_fragment() {
+    std::size_t best = fragments_.size();
+    unsigned running = 0;
+    for (std::size_t n = 0; n < fragments_.size(); ++n) {
+      if (is_running(n)) {
+        bool const is_lower = ++running > 1 && fragments_[n].position < fragments_[best].position;
+        bool const is_better = order_ == LaneOrder::random ? launch_.random() % running == 0
+                                                           : running == 1 || is_lower == (order_ == LaneOrder::lowest);
+        best = is_better ? n : best;
+      }
+    }
+    return best;
+  }
+
+  void erase(std::size_t n) { fragments_.erase(fragments_.begin() + static_cast<std::ptrdiff_t>(n)); }
+
+  /// Makes these lanes the current fragment, if there are any; the others get one of their own at another position.
+  void leave_behind(Lanes lanes, std::size_t position_of_others) {
+    Lanes const others = current().lanes & ~lanes;
+    if (lanes != 0 && others != 0) {
+      current().lanes &= lanes;
+      fragments_.push_back({position_of_others, others});
+    }
   }
 
   /// Runs the instruction of the current fragment.
   void step() {
-    Fragment& fragment = fragments()[current_];
-    warp_.position = fragment.position;
-    Instruction const& instruction = kernel_.code[static_cast<std::size_t>(fragment.position)];
-    Lanes lanes = fragment.lanes;
-    if (instruction.guard >= 0) {
-      auto const guard = static_cast<std::size_t>(instruction.guard);
-      if (launch_.checks_registers && (warp_.defined_predicates[guard] & lanes) != lanes) {
-        report(Check::undefined_register, "undefined predicate guards an instruction" + where(warp_));
-      }
-      lanes &= instruction.guard_is_negated ? ~warp_.predicates[guard] : warp_.predicates[guard];
-    }
-    switch (instruction.kind) {
-      case Kind::branch:
-        branch(fragment, instruction, lanes);
-        return;
-      case Kind::exit:
-        exit(fragment, lanes);
-        return;
-      case Kind::block_barrier:
-      case Kind::warp_barrier:
-      case Kind::warp_exchange:
-        if (lanes == 0) {
-          count(lanes);
-          ++fragment.position;
-          return;
-        }
-        leave_behind(lanes, fragment.position + 1);
-        if (instruction.kind == Kind::block_barrier) {
-          wait_for_block(instruction);
-          return;
-        }
-        if (!are_all_there(instruction)) {
-          return;
-        }
-        lanes = fragments()[current_].lanes;
-        if (instruction.kind == Kind::warp_barrier) {
-          pass_warp_barrier(instruction);
-          return;
-        }
-        break;
-      default:
-        break;
-    }
-    count(lanes);
-    if (lanes != 0) {
-      if (keeps_timing_) {
-        time_instruction(warp_, instruction);
-      }
+    warp_.position = current().position;
+    Instruction const& instruction = warp_.kernel->code[warp_.position];
+    Kind const kind = instruction.kind;
+    Lanes const lanes = guarded_lanes(instruction);
+    bool const meets_others = kind == Kind::block_barrier || kind == Kind::warp_barrier || kind == Kind::warp_exchange;
+    if (kind == Kind::branch) {
+      branch(instruction, lanes);
+    } else if (kind == Kind::exit) {
+      exit(instruction, lanes);
+    } else if (lanes == 0 || !meets_others) {
       execute(instruction, lanes);
+    } else {
+      leave_behind(lanes, current().position + 1);
+      if (kind == Kind::block_barrier) {
+        wait_for_block(instruction);
+      } else if (are_all_there(instruction)) {
+        execute(instruction, current().lanes);
+      }
     }
-    ++fragments()[current_].position;
   }
 
-  void count(Lanes lanes) {
-    auto const position = static_cast<std::size_t>(warp_.position);
-    ++kernel_.executed[position];
-    kernel_.active_lanes[position] += static_cast<unsigned>(lane_count(lanes));
+  Lanes guarded_lanes(Instruction const& instruction) {
+    Lanes const lanes = current().lanes;
+    if (instruction.guard == none) {
+      return lanes;
+    }
+    Predicate const& guard = warp_.predicates[instruction.guard];
+    if (launch_.checks_registers && (guard.defined & lanes) != lanes) {
+      report(Check::undefined_register, "undefined predicate guards an instruction" + where(warp_));
+    }
+    return lanes & (instruction.guard_is_negated ? ~guard.values : guard.values);
+  }
+
+  void count(Instruction const& instruction, bool is_timed) {
+    ++warp_.kernel->executed[warp_.position];
+    if (is_timed && keeps_timing_) {
+      time_instruction(warp_, instruction);
+    }
   }
 
   /// The lanes for which all that the instruction reads is defined
-  Lanes defined_lanes(Instruction const& instruction, Lanes lanes) const {
-    for (int n = 0; n < instruction.source_count; ++n) {
-      lanes &= warp_.defined[static_cast<std::size_t>(instruction.sources[n])];
+  Lanes check_operands(Instruction const& instruction, Lanes lanes) const {
+    Lanes defined = lanes;
+    for (Index const source : instruction.sources) {
+      defined &= warp_.registers[source].defined;
     }
-    for (int n = 0; n < instruction.predicate_source_count; ++n) {
-      lanes &= warp_.defined_predicates[static_cast<std::size_t>(instruction.predicate_sources[n])];
+    for (Index const source : instruction.predicate_sources) {
+      defined &= warp_.predicates[source].defined;
     }
-    return lanes;
-  }
-
-  void check_operands(Instruction const& instruction, Lanes lanes) const {
-    if (launch_.checks_registers && defined_lanes(instruction, lanes) != lanes) {
+    if (defined != lanes && !instruction.passes_undefined && launch_.checks_registers) {
       report(Check::undefined_register, "undefined operand" + where(warp_));
     }
+    return defined;
   }
 
   void execute(Instruction const& instruction, Lanes lanes) {
+    count(instruction, lanes != 0);
+    ++current().position;
+    if (lanes == 0) {
+      return;
+    }
+    Lanes const defined = check_operands(instruction, lanes);
     if (instruction.kind == Kind::fence) {
       if (launch_.keeps_histories && instruction.mode == 1) {
         note_fence(warp_, lanes);
       }
-      return;
+    } else if (instruction.kind == Kind::warp_barrier) {
+      note_warp_barrier(warp_, lanes);
+      if (keeps_timing_) {
+        time_warp_barrier(warp_);
+      }
+    } else {
+      instruction.run(warp_, instruction, lanes);
     }
-    Lanes const defined = defined_lanes(instruction, lanes);
-    if (defined != lanes && !instruction.passes_undefined && launch_.checks_registers) {
-      report(Check::undefined_register, "undefined operand" + where(warp_));
-    }
-    instruction.run(warp_, instruction, lanes);
-    if (instruction.kind != Kind::load) {  // or load_from_memory() has done it
-      for (int n = 0; n < instruction.destination_count; ++n) {
-        Lanes& destination = warp_.defined[static_cast<std::size_t>(instruction.destinations[n])];
+    if (instruction.kind != Kind::load) {  // which has done it
+      for (Index const number : instruction.destinations) {
+        Lanes& destination = warp_.registers[number].defined;
         destination = (destination & ~lanes) | (instruction.passes_undefined ? defined : lanes);
       }
     }
-    if (instruction.predicate_destination >= 0) {
-      warp_.defined_predicates[static_cast<std::size_t>(instruction.predicate_destination)] |= lanes;
-    }
-    if (instruction.complement_destination >= 0) {
-      warp_.defined_predicates[static_cast<std::size_t>(instruction.complement_destination)] |= lanes;
+    for (Index const number : instruction.predicate_destinations) {
+      warp_.predicates[number].defined |= lanes;
     }
   }
 
-  void branch(Fragment& fragment, Instruction const& instruction, Lanes lanes) {
-    count(fragment.lanes);
-    if (keeps_timing_) {
-      time_instruction(warp_, instruction);
-    }
-    if (lanes == 0) {
-      ++fragment.position;
-      return;
-    }
-    Lanes const others = fragment.lanes & ~lanes;
-    int const next = fragment.position + 1;
-    fragment.lanes = lanes;
-    fragment.position = instruction.target;
-    if (others != 0) {
-      fragments().push_back({next, others});
-    }
+  void branch(Instruction const& instruction, Lanes lanes) {
+    count(instruction, true);
+    leave_behind(lanes, current().position + 1);
+    current().position = lanes != 0 ? instruction.target : current().position + 1;
   }
 
-  void exit(Fragment& fragment, Lanes lanes) {
-    count(fragment.lanes);
-    if (lanes == 0) {
-      ++fragment.position;
-      return;
-    }
+  void exit(Instruction const& instruction, Lanes lanes) {
+    count(instruction, false);
     block_.live_threads -= lane_count(lanes);
     warp_.exited |= lanes;
-    if (lanes == fragment.lanes) {
-      fragments().erase(fragments().begin() + static_cast<std::ptrdiff_t>(current_));
-    } else {
-      fragment.lanes &= ~lanes;
-      ++fragment.position;
+    current().lanes &= ~lanes;
+    ++current().position;
+    if (current().lanes == 0) {
+      erase(current_);
+    }
+    if (lanes == 0) {
+      return;
     }
     turns_left_ = 0;
-    wake_lanes();
-    if (block_.live_threads > 0) {
-      release_complete_barriers(block_);
+    for (Fragment& fragment : fragments_) {  // those that wait for lanes of their warp must look again
+      bool const waits_for_lanes = fragment.state == FragmentState::at_warp_operation;
+      fragment.state = waits_for_lanes ? FragmentState::running : fragment.state;
     }
-  }
-
-  /// Those that wait for lanes of their warp must look again.
-  void wake_lanes() {
-    for (Fragment& fragment : fragments()) {
-      if (fragment.state == FragmentState::at_warp_operation) {
-        fragment.state = FragmentState::running;
+    for (std::size_t number = 0; block_.live_threads > 0 && number < block_.barriers.size(); ++number) {
+      if (is_complete(block_, block_.barriers[number])) {
+        release_barrier(block_, number);
       }
-    }
-  }
-
-  /// Makes these lanes the current fragment; the others get one of their own at another position.
-  void leave_behind(Lanes lanes, int position_of_others) {
-    Fragment& fragment = fragments()[current_];
-    Lanes const others = fragment.lanes & ~lanes;
-    if (others != 0) {
-      fragment.lanes = lanes;
-      fragments().push_back({position_of_others, others});
     }
   }
 
   void wait_for_block(Instruction const& instruction) {
-    Fragment& fragment = fragments()[current_];
+    Fragment& fragment = current();
     Lanes const lanes = fragment.lanes;
     int const first = __builtin_ctz(lanes);
-    count(lanes);
+    count(instruction, true);
     check_operands(instruction, lanes);
-    if (keeps_timing_) {
-      time_instruction(warp_, instruction);
-    }
-    auto const number = static_cast<std::uint32_t>(warp_.registers[instruction.sources[0]][first]);
+    std::size_t const number = static_cast<std::uint32_t>(warp_.registers[instruction.sources[0]].values[first]);
     if (number >= block_.barriers.size()) {
       throw std::runtime_error("there is no barrier " + std::to_string(number) + where(warp_));
     }
     Barrier& barrier = block_.barriers[number];
     barrier.arrived += lane_count(lanes);
-    if (instruction.source_count > 1) {
-      barrier.expected = static_cast<int>(warp_.registers[instruction.sources[1]][first]);
+    if (instruction.sources.count > 1) {
+      barrier.expected = static_cast<int>(warp_.registers[instruction.sources[1]].values[first]);
     }
-    if (instruction.predicate_source_count > 0) {
-      Lanes const values = warp_.predicates[static_cast<std::size_t>(instruction.predicate_sources[0])];
-      barrier.true_values += lane_count((instruction.combined_is_negated ? ~values : values) & lanes);
+    if (instruction.predicate_sources.count > 0) {
+      barrier.true_values += lane_count(warp_.predicate_source(instruction) & lanes);
     }
     bool const only_arrives = instruction.mode == 1;
     if (only_arrives) {
       ++fragment.position;
     } else {
       fragment.state = FragmentState::at_block_barrier;
-      fragment.barrier = static_cast<int>(number);
+      fragment.barrier = number;
       turns_left_ = 0;
     }
-    if (barrier.arrived >= threads_of_barrier(block_, barrier)) {
-      release_barrier(block_, static_cast<int>(number));
+    if (is_complete(block_, barrier)) {
+      release_barrier(block_, number);
     }
   }
 
   Lanes mask_of(Instruction const& instruction, int lane) const {
-    return static_cast<Lanes>(warp_.registers[instruction.sources[instruction.source_count - 1]][lane]);
+    return static_cast<Lanes>(warp_.registers[instruction.sources[instruction.sources.count - 1]].values[lane]);
   }
 
   /// Whether all lanes of a mask are at this operation of the warp. If so, they become the current fragment; if not,
   /// the fragment waits. Lanes that have ended are not waited for. Halves of a warp may each have a mask of their own.
   bool are_all_there(Instruction const& instruction) {
-    Lanes const lanes = fragments()[current_].lanes;
-    for (Lanes left = lanes; left != 0;) {
+    for (Lanes left = current().lanes; left != 0;) {
       Lanes const mask = mask_of(instruction, __builtin_ctz(left));
       Lanes with_mask = 0;
       for_each_lane(left, [&](int lane) { with_mask |= Lanes{mask_of(instruction, lane) == mask} << lane; });
@@ -539,30 +431,18 @@ private:
           report(instruction.kind == Kind::warp_barrier ? Check::barrier : Check::shuffle,
                  "lane " + std::to_string(__builtin_ctz(with_mask & ~mask)) + " is not in its own mask" + where(warp_));
         }
-        leave_behind(with_mask, fragments()[current_].position);
+        leave_behind(with_mask, current().position);
         return true;
       }
     }
-    fragments()[current_].state = FragmentState::at_warp_operation;
+    current().state = FragmentState::at_warp_operation;
     turns_left_ = 0;
     return false;
   }
 
-  void pass_warp_barrier(Instruction const& instruction) {
-    Lanes const lanes = fragments()[current_].lanes;
-    count(lanes);
-    check_operands(instruction, lanes);
-    if (keeps_timing_) {
-      time_instruction(warp_, instruction);
-      time_warp_barrier(warp_);
-    }
-    note_warp_barrier(warp_, lanes);
-    ++fragments()[current_].position;
-  }
-
   Warp& warp_;
   Block& block_;
-  Kernel& kernel_;
+  std::vector<Fragment>& fragments_;
   Launch& launch_;
   LaneOrder const order_;
   bool const keeps_timing_;
@@ -594,48 +474,40 @@ void report_deadlock(Block& block) {
 
 /// Lets the block run for a while, in the order of the schedule.
 void run_block(Block& block) {
+  constexpr int random_turn = 200;    // most instructions of a warp's turn in a random schedule
+  constexpr int long_turn = 1 << 22;  // in others; so that a warp that waits for another in a loop lets it run
   std::mt19937_64& random = current_launch().random;
-  auto const random_warp = [&]() -> Warp& { return block.warps[random() % block.warps.size()]; };
-  auto const some_instructions = [&] { return 1 + static_cast<int>(random() % random_turn); };
   std::size_t const warps = block.warps.size();
-  switch (config().blocks) {
-    case BlockOrder::forward:
-      for (std::size_t n = 0; n < warps; ++n) {
-        WarpRunner(block.warps[n]).run(long_turn);
-      }
-      break;
-    case BlockOrder::reverse:
-      for (std::size_t n = warps; n-- > 0;) {
-        WarpRunner(block.warps[n]).run(long_turn);
-      }
-      break;
-    case BlockOrder::random:
-      for (std::size_t n = 0; n < warps; ++n) {
-        WarpRunner(random_warp()).run(some_instructions());
-      }
-      break;
-    case BlockOrder::interleaved:
-      for (auto turns = random() % 40 + 1; turns > 0 && !block.is_done(); --turns) {
-        WarpRunner(random_warp()).run(some_instructions());
-      }
-      break;
+  BlockOrder const order = config().blocks;
+  if (order == BlockOrder::forward || order == BlockOrder::reverse) {
+    for (std::size_t n = 0; n < warps; ++n) {
+      WarpRunner(block.warps[order == BlockOrder::forward ? n : warps - 1 - n]).run(long_turn);
+    }
+    return;
   }
+  for (auto turns = order == BlockOrder::random ? warps : random() % 40 + 1; turns > 0 && !block.is_done(); --turns) {
+    Warp& warp = block.warps[random() % warps];
+    WarpRunner(warp).run(1 + static_cast<int>(random() % random_turn));
+  }
+}
+
+std::vector<unsigned> order_of_blocks() {
+  LaunchShape const& shape = current_launch().shape;
+  std::vector<unsigned> order(std::size_t{shape.grid[0]} * shape.grid[1] * shape.grid[2]);
+  std::iota(order.begin(), order.end(), 0U);
+  if (config().blocks == BlockOrder::reverse) {
+    std::reverse(order.begin(), order.end());
+  } else if (config().blocks != BlockOrder::forward) {
+    std::shuffle(order.begin(), order.end(), current_launch().random);
+  }
+  return order;
 }
 
 void run_blocks(Kernel& kernel) {
   Launch& launch = current_launch();
-  LaunchShape const& shape = launch.shape;
-  std::vector<unsigned> order(std::size_t{shape.grid[0]} * shape.grid[1] * shape.grid[2]);
-  for (std::size_t n = 0; n < order.size(); ++n) {
-    order[n] = static_cast<unsigned>(n);
-  }
   bool const is_interleaved = config().blocks == BlockOrder::interleaved;
-  if (config().blocks == BlockOrder::reverse) {
-    std::reverse(order.begin(), order.end());
-  } else if (config().blocks != BlockOrder::forward) {
-    std::shuffle(order.begin(), order.end(), launch.random);
-  }
-  std::size_t const most = is_interleaved ? most_resident : 1;
+  std::size_t const most = is_interleaved ? 16 : 1;
+  std::vector<unsigned> const order = order_of_blocks();
   std::vector<std::unique_ptr<Block>> resident;
   for (std::size_t next = 0; !launch.is_stopped && (next < order.size() || !resident.empty());) {
     while (resident.size() < most && next < order.size()) {
@@ -657,42 +529,29 @@ void run_blocks(Kernel& kernel) {
   }
 }
 
-/// What a device would say to the launch; empty: nothing.
-std::string launch_problem(Kernel const& kernel, LaunchShape const& shape) {
-  constexpr std::uint64_t most_threads = 1024, most_blocks_x = 0x7fffffff, most_blocks = 65535;
+/// Whether a device would take the launch
+bool is_possible(Kernel const& kernel, LaunchShape const& shape) {
   std::uint64_t const threads = std::uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
-  std::size_t const shared = kernel.static_shared_bytes + shape.dynamic_shared_bytes;
-  auto const text = [](std::uint64_t value) { return std::to_string(value); };
-  if (threads == 0 || shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0) {
-    return "no threads or blocks";
+  bool const has_blocks = shape.grid[0] > 0 && shape.grid[1] > 0 && shape.grid[2] > 0;
+  return threads > 0 && threads <= 1024 && shape.block[2] <= 64 && has_blocks && shape.grid[0] <= 0x7fffffff &&
+         shape.grid[1] <= 65535 && shape.grid[2] <= 65535 &&
+         (kernel.most_threads == 0 || threads <= kernel.most_threads) &&
+         (kernel.required_threads == 0 || threads == kernel.required_threads) &&
+         kernel.static_shared_bytes + shape.dynamic_shared_bytes <= config().shared_memory_bytes;
+}
+
+std::string describe(LaunchShape const& shape) {
+  std::string text = "no device launches";
+  for (unsigned const number :
+       {shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1], shape.block[2]}) {
+    text += " " + std::to_string(number);
   }
-  if (threads > most_threads || shape.block[2] > 64) {
-    return text(threads) + " threads in a block";
-  }
-  if (shape.grid[0] > most_blocks_x || shape.grid[1] > most_blocks || shape.grid[2] > most_blocks) {
-    return "too many blocks";
-  }
-  if (kernel.most_threads > 0 && threads > static_cast<std::uint64_t>(kernel.most_threads)) {
-    return text(threads) + " threads in a block, of which the kernel allows " + std::to_string(kernel.most_threads);
-  }
-  if (kernel.required_threads > 0 && threads != static_cast<std::uint64_t>(kernel.required_threads)) {
-    return text(threads) + " threads in a block, not the " + std::to_string(kernel.required_threads) +
-           " that the kernel asks for";
-  }
-  if (shared > config().shared_memory_bytes) {
-    return text(shared) + " bytes of shared memory";
-  }
-  return "";
+  return text + " (grid, block) with " + std::to_string(shape.dynamic_shared_bytes) + " bytes of dynamic shared memory";
 }
 
 unsigned launches_of_schedule = 0;
 
-}  // namespace
-
-void restart_schedule() { launches_of_schedule = 0; }
-
-bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) {
-  std::size_t const reports_before = report_count();
+void begin_launch(Kernel const& kernel, LaunchShape const& shape, void const* argument) {
   Launch& launch = current_launch();
   launch = Launch{};
   launch.shape = shape;
@@ -704,7 +563,7 @@ bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) 
   launch.keeps_histories =
     config().is_on(Check::race) || config().is_on(Check::read_only_load) || config().is_on(Check::stale_load);
   launch.parameter_memory.assign(kernel.parameter_bytes + 512, 0);
-  launch.parameters.begin = aligned_begin(launch.parameter_memory);
+  launch.parameters.begin = aligned_begin(launch.parameter_memory.data());
   launch.parameters.size = kernel.parameter_bytes;
   launch.parameters.written.assign(kernel.parameter_bytes, 1);
   if (kernel.parameter_bytes > 0) {
@@ -713,15 +572,23 @@ bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) 
   if (config().keeps_timing) {
     forget_timing();
   }
-  std::string const problem = launch_problem(kernel, shape);
-  if (!problem.empty()) {
-    report(Check::launch, problem + " [" + kernel.name + "]");
-    if (config().is_on(Check::launch)) {
-      return false;
-    }
+}
+
+}  // namespace
+
+void restart_schedule() { launches_of_schedule = 0; }
+
+bool run_kernel(Kernel& kernel, LaunchShape const& shape, void const* argument) {
+  std::size_t const reports_before = report_count();
+  begin_launch(kernel, shape, argument);
+  bool const is_possible_launch = is_possible(kernel, shape);
+  if (!is_possible_launch) {
+    report(Check::launch, describe(shape) + " [" + kernel.name + "]");
   }
-  run_blocks(kernel);
-  return report_count() == reports_before && !launch.is_stopped;
+  if (is_possible_launch || !config().is_on(Check::launch)) {
+    run_blocks(kernel);
+  }
+  return report_count() == reports_before && !current_launch().is_stopped;
 }
 
 }  // namespace ptx

@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "control.hpp"
-#include "execution.hpp"
 #include "program.hpp"
 #include "races.hpp"
 #include "timing.hpp"
@@ -37,34 +36,28 @@ struct Region {
   bool contains(std::uint64_t address, std::size_t bytes) const {
     return address >= begin && address - begin <= size && bytes <= size - (address - begin);
   }
-  /// The histories of an access, from its first on; and how many there are of it.
-  History* histories_for(std::size_t offset, int bytes, int& count) {
-    if (pages.empty()) {
-      pages.resize(size / HistoryPage::bytes + 1);
-    }
-    HistoryPage& page = pages[offset / HistoryPage::bytes];
-    if (page.histories == nullptr || bytes < 1 << page.shift) {
-      page.divide(bytes);
-    }
-    count = bytes >> page.shift;
-    return page.histories.get() + (offset % HistoryPage::bytes >> page.shift);
-  }
 };
 
-/// Values of a register in all lanes. Those of less than 64 bits use the low ones.
-using RegisterValues = std::uint64_t[32];
+/// Those of less than 64 bits use the low bits.
+struct Register {
+  std::uint64_t values[32];
+  Lanes defined = 0;  ///< The lanes that have written it
+};
+struct Predicate {
+  Lanes values = 0, defined = 0;
+
+  void set(Lanes lanes, Lanes new_values) { values = (values & ~lanes) | (new_values & lanes); }
+};
 
 enum class FragmentState : std::uint8_t { running, at_block_barrier, at_warp_operation };
 
 /// Lanes of a warp that are at the same instruction.
 struct Fragment {
-  int position;  ///< In Kernel::code
+  std::size_t position;  ///< In Kernel::code
   Lanes lanes;
   FragmentState state = FragmentState::running;
-  int barrier = 0;  ///< Number of the barrier it waits at
+  std::size_t barrier = 0;  ///< Number of the barrier it waits at
 };
-
-struct Block;
 
 struct Warp {
   Block* block = nullptr;
@@ -72,18 +65,20 @@ struct Warp {
   int index = 0;
   Lanes all = 0;     ///< The lanes that the warp began with
   Lanes exited = 0;  ///< Of these, those that have ended
-  std::unique_ptr<RegisterValues[]> register_memory;
-  std::size_t register_capacity = 0;
-  RegisterValues* registers = nullptr;
-  std::vector<Lanes> defined;  ///< By register: the lanes that have written it
-  std::vector<Lanes> predicates, defined_predicates;
+  std::vector<Register> registers;
+  std::vector<Predicate> predicates;
   std::vector<Fragment> fragments;
-  int position = 0;  ///< Of the instruction that runs now
+  std::size_t position = 0;  ///< Of the instruction that runs now
   Region* last_region = nullptr;
   WarpEpochs epochs;
   std::unique_ptr<WarpClocks> clocks;  ///< Only with Config::keeps_timing
 
   int thread(int lane) const { return index * 32 + lane; }
+  /// The lanes in which the only predicate source of an instruction is true
+  Lanes predicate_source(Instruction const& instruction) const {
+    Lanes const values = predicates[instruction.predicate_sources[0]].values;
+    return instruction.predicate_is_negated ? ~values : values;
+  }
 };
 
 /// A barrier of a block: PTX has 16 of them.
@@ -121,10 +116,7 @@ struct Launch {
 extern Launch launch_in_progress;
 inline Launch& current_launch() { return launch_in_progress; }
 
-/// The region that has this address, null if there is none; registered allocations only.
-Region* find_allocation(std::uint64_t address);
-
-/// " [kernel, PTX line 12 add.f32, block 3 warp 1, file.cuh:7 < file.cu:3]" for the instruction that a warp runs now.
+/// " [kernel, PTX line 12 add.f32, block 3 warp 1 file.cuh:7 < file.cu:3]" for the instruction that a warp runs now.
 std::string where(Warp const& warp);
 
 /// Calls work(lane) for each of the lanes, in rising order.
@@ -134,14 +126,13 @@ inline void for_each_lane(Lanes lanes, Work work) {
     work(__builtin_ctz(lanes));
   }
 }
+inline int lane_count(Lanes lanes) { return __builtin_popcount(lanes); }
 
 /// The low bits of a register as a T, and a T as a register.
 template <class T>
 inline T value_of(std::uint64_t bits) {
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low bytes of a register are taken to be the first");
   T value;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#error "the interpreter takes the low bytes of a register to be the first"
-#endif
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }

@@ -1,20 +1,16 @@
 // SPDX-FileCopyrightText: The scc authors
 // SPDX-License-Identifier: MIT
 
-#include <algorithm>
-#include <cstring>
-#include <map>
-#include <sstream>
-#include <type_traits>
+/// @file
+/// Allocations, and the instructions that access memory.
 
-#include "machine.hpp"
-#include "memory.hpp"
-#include "report.hpp"
+#include <algorithm>
+#include <sstream>
+
+#include "decoder.hpp"
 
 namespace ptx {
 namespace {
-
-constexpr std::uint64_t unreadable = 0xdeadbeefdeadbeef;
 
 std::map<std::uint64_t, std::unique_ptr<Region>>& allocations() {
   static auto& value = *new std::map<std::uint64_t, std::unique_ptr<Region>>;
@@ -23,214 +19,323 @@ std::map<std::uint64_t, std::unique_ptr<Region>>& allocations() {
 
 std::uint64_t address_of(void const* memory) { return reinterpret_cast<std::uint64_t>(memory); }
 
+/// The allocation that has these bytes, null if there is none
+Region* find_allocation(std::uint64_t address, std::size_t bytes) {
+  auto const next = allocations().upper_bound(address);
+  Region* const region = next == allocations().begin() ? nullptr : std::prev(next)->second.get();
+  return region != nullptr && region->contains(address, bytes) ? region : nullptr;
+}
+
+// -------------------------------------------------------------------------------------------------------------- places
+
 unsigned char* memory_at(Place const& place) { return reinterpret_cast<unsigned char*>(place.address); }
 unsigned char* written_at(Place const& place) {
   return place.region->written.data() + (place.address - place.region->begin);
 }
 
-/// Empty if the access is out of bounds.
-Place find_place(Warp& warp, Instruction const& instruction, int lane, int bytes) {
-  Block& block = *warp.block;
-  Place place;
-  place.address = warp.registers[instruction.sources[0]][lane] + static_cast<std::uint64_t>(instruction.offset);
-  auto const size = static_cast<std::size_t>(bytes);
-  switch (instruction.space) {
-    case Space::parameter:
-      place.region = &current_launch().parameters;
-      place.address += place.region->begin;
-      break;
-    case Space::shared:
-      place.region = &block.shared;
-      place.address = place.region->begin + static_cast<std::uint32_t>(place.address);
-      break;
-    default:
-      if (warp.last_region != nullptr && warp.last_region->contains(place.address, size)) {
-        place.region = warp.last_region;
-      } else if (instruction.space == Space::generic && block.shared.contains(place.address, 1)) {
-        place.region = &block.shared;
-      } else if (instruction.space == Space::generic && current_launch().parameters.contains(place.address, 1)) {
-        place.region = &current_launch().parameters;
-      } else {
-        place.region = warp.last_region = find_allocation(place.address);
-      }
+Region* region_of(Warp& warp, Space space, std::uint64_t address, std::size_t bytes) {
+  Region& shared = warp.block->shared;
+  Region& parameters = current_launch().parameters;
+  if (space == Space::parameter || space == Space::shared) {
+    return space == Space::shared ? &shared : &parameters;
   }
-  if (place.region == nullptr || !place.region->contains(place.address, size)) {
-    std::ostringstream text;
-    text << bytes << " bytes at 0x" << std::hex << place.address << std::dec << " by thread " << warp.thread(lane);
-    if (place.region != nullptr) {
-      text << ", which is " << static_cast<std::int64_t>(place.address - place.region->begin) << " bytes into "
-           << (place.region == &block.shared           ? "shared memory"
-               : instruction.space == Space::parameter ? "parameters"
-                                                       : "an allocation")
-           << " of " << place.region->size << " bytes";
-    }
-    report(Check::bounds, text.str() + where(warp));
-    current_launch().is_stopped |= config().is_on(Check::bounds);
+  if (warp.last_region != nullptr && warp.last_region->contains(address, bytes)) {
+    return warp.last_region;
+  }
+  if (space == Space::generic && (shared.contains(address, 1) || parameters.contains(address, 1))) {
+    return shared.contains(address, 1) ? &shared : &parameters;
+  }
+  return warp.last_region = find_allocation(address, 1);
+}
+
+/// Reports the access, and stops the launch if the check is on.
+void refuse(Check check, std::string const& text, Warp const& warp, int lane) {
+  report(check, text + " by thread " + std::to_string(warp.thread(lane)) + where(warp));
+  current_launch().is_stopped |= config().is_on(check);
+}
+
+std::string describe_bounds(Place const& place, std::size_t bytes) {
+  std::ostringstream text;
+  text << bytes << " bytes at 0x" << std::hex << place.address << std::dec;
+  if (place.region != nullptr) {
+    text << ", which is " << static_cast<std::int64_t>(place.address - place.region->begin) << " bytes into "
+         << (place.region->is_shared                        ? "shared memory"
+             : place.region == &current_launch().parameters ? "parameters"
+                                                            : "an allocation")
+         << " of " << place.region->size << " bytes,";
+  }
+  return text.str();
+}
+
+/// Empty if the access is out of bounds or misaligned.
+Place find_place(Warp& warp, Instruction const& instruction, int lane, std::size_t bytes) {
+  Place place;
+  place.address = warp.registers[instruction.sources[0]].values[lane] + static_cast<std::uint64_t>(instruction.offset);
+  place.region = region_of(warp, instruction.space, place.address, bytes);
+  if (instruction.space == Space::parameter) {
+    place.address += place.region->begin;
+  } else if (instruction.space == Space::shared) {
+    place.address = place.region->begin + static_cast<std::uint32_t>(place.address);
+  }
+  if (place.region == nullptr || !place.region->contains(place.address, bytes)) {
+    refuse(Check::bounds, describe_bounds(place, bytes), warp, lane);
     return {};
   }
   // Shared memory and parameters begin at a multiple of every size.
-  if ((place.address & (size - 1)) != 0) {
-    report(Check::alignment, std::to_string(bytes) + " bytes at offset " +
-                               std::to_string(place.address - place.region->begin) + " by thread " +
-                               std::to_string(warp.thread(lane)) + where(warp));
-    current_launch().is_stopped |= config().is_on(Check::alignment);
+  if ((place.address & (bytes - 1)) != 0) {
+    std::string const offset = std::to_string(place.address - place.region->begin);
+    refuse(Check::alignment, std::to_string(bytes) + " bytes at offset " + offset, warp, lane);
     return {};  // it may be on two pages of histories
   }
   return place;
 }
 
-void find_places(Warp& warp, Instruction const& instruction, Lanes lanes, int bytes, Place* places) {
-  std::uint64_t const* const addresses = warp.registers[instruction.sources[0]];
+void find_places(Warp& warp, Instruction const& instruction, Lanes lanes, std::size_t bytes, Place* places) {
+  std::uint64_t const* const addresses = warp.registers[instruction.sources[0]].values;
   Region* const likely = instruction.space == Space::global ? warp.last_region : nullptr;
   for_each_lane(lanes, [&](int lane) {
     std::uint64_t const address = addresses[lane] + static_cast<std::uint64_t>(instruction.offset);
-    if (likely != nullptr && likely->contains(address, static_cast<std::size_t>(bytes)) &&
-        address % static_cast<unsigned>(bytes) == 0) {
-      places[lane] = {likely, address};
-    } else {
-      places[lane] = find_place(warp, instruction, lane, bytes);
-    }
+    bool const is_likely = likely != nullptr && likely->contains(address, bytes) && (address & (bytes - 1)) == 0;
+    places[lane] = is_likely ? Place{likely, address} : find_place(warp, instruction, lane, bytes);
   });
 }
 
-bool are_same(std::uint64_t const* values, Lanes lanes) {
-  std::uint64_t const first = values[__builtin_ctz(lanes)];
-  bool same = true;
-  for_each_lane(lanes, [&](int lane) { same &= values[lane] == first; });
-  return same;
+// -------------------------------------------------------------------------------------------------------- instructions
+
+std::size_t element_bytes(Instruction const& instruction) { return static_cast<std::size_t>(instruction.type.bytes); }
+std::size_t all_bytes(Instruction const& instruction) {
+  return element_bytes(instruction) * static_cast<std::size_t>(instruction.vector_size);
+}
+
+/// 1, 2, 4 or 8 bytes; each with a constant size, which is fast
+std::uint64_t read(unsigned char const* memory, std::size_t bytes) {
+  std::uint64_t value = 0;
+  bytes == 8   ? std::memcpy(&value, memory, 8)
+  : bytes == 4 ? std::memcpy(&value, memory, 4)
+  : bytes == 2 ? std::memcpy(&value, memory, 2)
+               : std::memcpy(&value, memory, 1);
+  return value;
 }
 
 /// An element as a register holds it; registers may be wider than what is loaded.
-std::uint64_t extend(Type type, unsigned char const* memory, int bytes) {
-  std::uint64_t value = 0;
-  if (bytes == 8) {
-    std::memcpy(&value, memory, 8);
-  } else if (bytes == 4) {
-    std::memcpy(&value, memory, 4);
-  } else {
-    std::memcpy(&value, memory, static_cast<std::size_t>(bytes));
-  }
-  switch (type) {
-    case Type::s8:
-      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int8_t>(value)});
-    case Type::s16:
-      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int16_t>(value)});
-    case Type::s32:
-      return static_cast<std::uint64_t>(std::int64_t{value_of<std::int32_t>(value)});
-    default:
-      return value;
-  }
+std::uint64_t extend(Type type, std::uint64_t value) {
+  int const unused = type.kind == Type::signed_integer ? 64 - 8 * type.bytes : 0;
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
 }
 
-template <class T>
-bool all_ones(unsigned char const* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof value);
-  return value == static_cast<T>(0x0101010101010101);
+bool is_written(Place const& place, std::size_t offset, std::size_t bytes) {
+  constexpr unsigned char all_written[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  return read(written_at(place) + offset, bytes) == read(all_written, bytes);
 }
 
-bool is_written(unsigned char const* written, int bytes) {
-  switch (bytes) {
-    case 1:
-      return *written == 1;
-    case 2:
-      return all_ones<std::uint16_t>(written);
-    case 4:
-      return all_ones<std::uint32_t>(written);
-    default:
-      return all_ones<std::uint64_t>(written);
-  }
+/// Two lanes of those that load from one place, or all if they load from several. Two are enough to find what they race
+/// with, as long as all lanes know the same of other lanes and blocks.
+Lanes distinct_lanes(Warp const& warp, Instruction const& instruction, Lanes lanes) {
+  auto const& addresses = warp.registers[instruction.sources[0]].values;
+  bool is_uniform = warp.block->epochs.threads.size() <= 1 && warp.epochs.for_pairs.empty();
+  std::uint64_t const first = addresses[__builtin_ctz(lanes)];
+  for_each_lane(lanes, [&](int lane) { is_uniform &= addresses[lane] == first; });
+  Lanes const but_first = lanes & (lanes - 1), but_two = but_first & (but_first - 1);
+  return is_uniform ? lanes & ~but_two : lanes;
 }
 
-/// Two functions for what differs between float and integer types.
-template <AtomicOperation operation, class T>
-T updated(T old, T operand, T replacement) {
-  if constexpr (operation == AtomicOperation::add) {
-    return static_cast<T>(old + operand);
-  } else if constexpr (operation == AtomicOperation::exchange) {
-    return operand;
-  } else if constexpr (operation == AtomicOperation::compare_and_swap) {
-    return old == operand ? replacement : old;
-  } else if constexpr (operation == AtomicOperation::minimum) {
-    return operand < old ? operand : old;
-  } else if constexpr (operation == AtomicOperation::maximum) {
-    return operand > old ? operand : old;
-  } else if constexpr (operation == AtomicOperation::conjunction) {
-    return old & operand;
-  } else if constexpr (operation == AtomicOperation::disjunction) {
-    return old | operand;
-  } else if constexpr (operation == AtomicOperation::exclusive) {
-    return old ^ operand;
-  } else if constexpr (operation == AtomicOperation::increment) {
-    return old >= operand ? 0 : old + 1;
-  } else {
-    return old == 0 || old > operand ? operand : old - 1;
-  }
-}
-
-template <AtomicOperation operation, class T>
-void update_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
+void load(Warp& warp, Instruction const& instruction, Lanes lanes) {
+  constexpr std::uint64_t unreadable = 0xdeadbeefdeadbeef;
   Launch& launch = current_launch();
-  if (instruction.releases) {
-    note_fence(warp, lanes);
-  }
+  std::size_t const bytes = element_bytes(instruction);
+  bool const is_parameter = instruction.space == Space::parameter;
   Place places[32];
-  find_places(warp, instruction, lanes, sizeof(T), places);
-  if (launch.keeps_histories) {
-    note_accesses(warp, instruction, lanes, places, sizeof(T), Access::atomic);
+  Lanes const distinct = distinct_lanes(warp, instruction, lanes);
+  find_places(warp, instruction, distinct, all_bytes(instruction), places);
+  if (launch.keeps_histories && !is_parameter) {
+    note_accesses(warp, instruction, distinct, places, all_bytes(instruction), Access::read);
+  }
+  std::size_t offset = 0;
+  for (Index const destination : instruction.destinations) {
+    Register& result = warp.registers[destination];
+    Lanes written = lanes;
+    for_each_lane(distinct, [&](int lane) {
+      Place const& place = places[lane];
+      bool const is_there = place.region != nullptr;
+      result.values[lane] = is_there ? extend(instruction.type, read(memory_at(place) + offset, bytes)) : unreadable;
+      if (is_there && !is_parameter && !is_written(place, offset, bytes)) {
+        written &= ~(Lanes{1} << lane);
+      }
+    });
+    if (distinct != lanes) {
+      std::uint64_t const value = result.values[__builtin_ctz(lanes)];
+      for_each_lane(lanes & ~distinct, [&](int lane) { result.values[lane] = value; });
+      written = (written & distinct) == distinct ? lanes : 0;
+    }
+    if (written != lanes && launch.checks_written) {
+      report(Check::uninitialized_memory, "load of memory that nobody wrote" + where(warp));
+    }
+    result.defined = (result.defined & ~lanes) | written;
+    offset += bytes;
+  }
+}
+
+void store(Warp& warp, Instruction const& instruction, Lanes lanes) {
+  std::size_t const bytes = element_bytes(instruction);
+  Place places[32];
+  find_places(warp, instruction, lanes, all_bytes(instruction), places);
+  if (current_launch().keeps_histories) {
+    note_accesses(warp, instruction, lanes, places, all_bytes(instruction), Access::write);
   }
   for_each_lane(lanes, [&](int lane) {
-    Place const place = places[lane];
-    T old{};
-    if (place.region != nullptr) {
-      if (launch.keeps_histories) {
-        if (!place.region->is_shared) {
-          note_atomic(warp, place.address, lane);
-        }
-      }
-      if (launch.checks_written && !is_written(written_at(place), sizeof(T))) {
-        report(Check::uninitialized_memory, "atomic on memory that nobody wrote" + where(warp));
-      }
-      std::memcpy(&old, memory_at(place), sizeof(T));
-      T const operand = value_of<T>(warp.registers[instruction.sources[1]][lane]);
-      T const replacement = value_of<T>(warp.registers[instruction.sources[instruction.source_count - 1]][lane]);
-      T const now = updated<operation, T>(old, operand, replacement);
-      std::memcpy(memory_at(place), &now, sizeof(T));
+    Place const& place = places[lane];
+    if (place.region == nullptr) {
+      return;
     }
-    if (instruction.destination_count > 0) {
-      warp.registers[instruction.destinations[0]][lane] = bits_of(old);
+    unsigned char* memory = memory_at(place);
+    for (int element = 0; element < instruction.vector_size; ++element) {
+      std::memcpy(memory, &warp.registers[instruction.sources[1 + element]].values[lane], bytes);
+      memory += bytes;
     }
+    std::memset(written_at(place), 1, all_bytes(instruction));
   });
-  if (instruction.acquires) {
-    note_fence(warp, lanes);
-  }
 }
 
-template <AtomicOperation operation, class... Types>
-Handler atomic_for(Type type) {
-  Handler handler = nullptr;
-  auto const consider = [&](Type candidate, Handler found) {
-    if (type == candidate) {
-      handler = found;
+/// Handler of an atomic: the new value is operation(old, operand).
+template <class T, class Operation>
+Handler atomic(Operation operation) {
+  static Operation const kept = operation;
+  return [](Warp& warp, Instruction const& instruction, Lanes lanes) {
+    Launch& launch = current_launch();
+    if (instruction.releases) {
+      note_fence(warp, lanes);
+    }
+    Place places[32];
+    find_places(warp, instruction, lanes, sizeof(T), places);
+    if (launch.keeps_histories) {
+      note_accesses(warp, instruction, lanes, places, sizeof(T), Access::atomic);
+    }
+    for_each_lane(lanes, [&](int lane) {
+      Place const& place = places[lane];
+      T old{};
+      if (place.region != nullptr) {
+        if (launch.keeps_histories && !place.region->is_shared) {
+          note_atomic(warp, place.address, lane);
+        }
+        if (launch.checks_written && !is_written(place, 0, sizeof(T))) {
+          report(Check::uninitialized_memory, "atomic on memory that nobody wrote" + where(warp));
+        }
+        std::memcpy(&old, memory_at(place), sizeof(T));
+        T const now = kept(old, value_of<T>(warp.registers[instruction.sources[1]].values[lane]));
+        std::memcpy(memory_at(place), &now, sizeof(T));
+      }
+      for (Index const destination : instruction.destinations) {
+        warp.registers[destination].values[lane] = bits_of(old);
+      }
+    });
+    if (instruction.acquires) {
+      note_fence(warp, lanes);
     }
   };
-  auto const consider_type = [&](auto value) {
-    using T = decltype(value);
-    constexpr bool is_32 = sizeof(T) == 4;
-    if constexpr (std::is_floating_point_v<T>) {
-      consider(is_32 ? Type::f32 : Type::f64, update_memory<operation, T>);
-    } else if constexpr (std::is_signed_v<T>) {
-      consider(is_32 ? Type::s32 : Type::s64, update_memory<operation, T>);
-    } else {
-      consider(is_32 ? Type::u32 : Type::u64, update_memory<operation, T>);
-      consider(is_32 ? Type::b32 : Type::b64, update_memory<operation, T>);
-    }
-  };
-  (consider_type(Types{}), ...);
-  return handler;
+}
+
+template <class List, class Operation>
+Handler atomic(Type type, List list, Operation operation) {
+  return handler_for(type, list, [=](auto value) { return atomic<decltype(value)>(operation); });
+}
+
+// ------------------------------------------------------------------------------------------------------------ decoders
+
+void decode_memory_space(Decoder& decoder) {
+  decoder.instruction.space = decoder.take("global")                        ? Space::global
+                              : decoder.take_any({"shared", "shared::cta"}) ? Space::shared
+                              : decoder.take("param")                       ? Space::parameter
+                                                                            : Space::generic;
+  decoder.take_any({"cta", "gpu", "sys"});
+}
+
+/// What a load and a store have in common: the address, and as many registers as the vector has elements.
+void decode_access(Decoder& decoder, Kind kind, std::size_t address, std::size_t registers, Handler handler) {
+  Instruction& instruction = decoder.instruction;
+  instruction.kind = kind;
+  decode_memory_space(decoder);
+  decoder.take_any(
+    {"weak", "cs", "L1::no_allocate", "L1::evict_last", "L1::evict_first", "L2::64B", "L2::128B", "L2::256B"});
+  instruction.vector_size = decoder.take("v2") ? 2 : decoder.take("v4") ? 4 : 1;
+  decoder.set_address(decoder.operand(address));
+  auto const names = decoder.vector(registers);
+  require(names.size() == static_cast<std::size_t>(instruction.vector_size), "not as many elements as the vector has");
+  for (std::string_view const name : names) {
+    kind == Kind::load ? decoder.add_destination(name) : decoder.add_source(name);
+  }
+  instruction.run = decoder.has_type ? handler : nullptr;
+}
+
+void decode_load(Decoder& decoder) {
+  Instruction& instruction = decoder.instruction;
+  instruction.is_read_only = decoder.take("nc");
+  instruction.bypasses_cache = decoder.take_any({"cg", "cv", "volatile", "relaxed"});
+  decoder.take_any({"ca", "lu"});
+  decode_access(decoder, Kind::load, 1, 0, load);
+}
+
+void decode_store(Decoder& decoder) {
+  decoder.take_any({"cg", "wb", "wt", "volatile", "relaxed"});
+  decode_access(decoder, Kind::store, 0, 1, store);
+  require(decoder.instruction.space != Space::parameter, "unknown variant of an opcode");
+}
+
+void decode_atomic(Decoder& decoder) {
+  Instruction& instruction = decoder.instruction;
+  instruction.kind = Kind::atomic;
+  decode_memory_space(decoder);
+  decoder.take("relaxed");
+  bool const does_both = decoder.take("acq_rel");
+  instruction.acquires = decoder.take("acquire") || does_both;
+  instruction.releases = decoder.take("release") || does_both;
+  std::size_t operand = 0;
+  if (decoder.operation() == "atom") {
+    decoder.add_destination(decoder.operand(operand++));
+  }
+  decoder.set_address(decoder.operand(operand));
+  decoder.add_source(decoder.operand(operand + 1));
+  require(decoder.operand_count() == operand + 2, "unknown operands of an atomic");
+  Type const type = instruction.type;
+  constexpr auto integers = TypeList<std::uint32_t, std::uint64_t, std::int32_t, std::int64_t>{};
+  constexpr auto unsigned_integers = TypeList<std::uint32_t, std::uint64_t>{};
+  instruction.run = decoder.choose<Handler>(
+    {{"add", atomic(type.kind == Type::signed_integer ? Type{Type::bits, type.bytes} : type,
+                    unsigned_integers + Floats{}, [](auto old, auto b) { return old + b; })},
+     {"min", atomic(type, integers, [](auto old, auto b) { return std::min(old, b); })},
+     {"max", atomic(type, integers, [](auto old, auto b) { return std::max(old, b); })},
+     {"or", atomic(type, unsigned_integers, [](auto old, auto b) { return old | b; })},
+     {"inc", atomic(type, unsigned_integers, [](auto old, auto b) { return old >= b ? 0 : old + 1; })},
+     {"exch", atomic(type, unsigned_integers, [](auto, auto b) { return b; })}});
+}
+
+/// Generic addresses are those of this process; those of shared memory and of parameters count from their begin.
+void decode_convert_address(Decoder& decoder) {
+  Instruction& instruction = decoder.instruction;
+  bool const is_to = decoder.take("to");
+  decode_memory_space(decoder);
+  require(instruction.type.bytes == 8, "unknown type of an opcode");
+  require(instruction.space != Space::generic && (instruction.space != Space::parameter || !is_to),
+          "unknown variant of an opcode");
+  instruction.mode = is_to ? 1 : 0;
+  decoder.set_operands(2, [](Warp& warp, Instruction const& of, Lanes lanes) {
+    std::uint64_t const begin = of.space == Space::global   ? 0
+                                : of.space == Space::shared ? warp.block->shared.begin
+                                                            : current_launch().parameters.begin;
+    auto const& source = warp.registers[of.sources[0]].values;
+    auto& result = warp.registers[of.destinations[0]].values;
+    for_each_lane(lanes, [&](int lane) { result[lane] = of.mode == 1 ? source[lane] - begin : source[lane] + begin; });
+  });
 }
 
 }  // namespace
+
+void add_memory_instructions(DecodeTable& table) {
+  table.insert({{"cvta", decode_convert_address},
+                {"ld", decode_load},
+                {"st", decode_store},
+                {"atom", decode_atomic},
+                {"red", decode_atomic}});
+}
 
 void add_allocation(void* memory, std::size_t bytes) {
   auto region = std::make_unique<Region>();
@@ -242,119 +347,14 @@ void add_allocation(void* memory, std::size_t bytes) {
 
 void remove_allocation(void* memory) { allocations().erase(address_of(memory)); }
 
-Region* find_allocation(std::uint64_t address) {
-  auto const next = allocations().upper_bound(address);
-  if (next == allocations().begin()) {
-    return nullptr;
-  }
-  Region* const region = std::prev(next)->second.get();
-  return region->contains(address, 1) ? region : nullptr;
-}
-
 bool is_device_memory(void const* memory, std::size_t bytes) {
-  Region const* const region = find_allocation(address_of(memory));
-  return region != nullptr && region->contains(address_of(memory), bytes);
+  return find_allocation(address_of(memory), bytes) != nullptr;
 }
 
 void mark_written(void* memory, std::size_t bytes) {
-  Region* const region = find_allocation(address_of(memory));
-  if (region != nullptr && region->contains(address_of(memory), bytes)) {
+  if (Region* const region = find_allocation(address_of(memory), bytes)) {
     std::memset(region->written.data() + (address_of(memory) - region->begin), 1, bytes);
   }
-}
-
-void load_from_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
-  Launch& launch = current_launch();
-  int const bytes = instruction.bytes, count = instruction.vector_size;
-  Place places[32];
-  bool const is_parameter = instruction.space == Space::parameter;
-  // Many loads are of one place by all lanes. Two of them are enough to find what they race with, as long as all lanes know
-  // the same of other lanes and blocks.
-  bool const is_uniform =
-    warp.block->epochs.threads.size() <= 1 && are_same(warp.registers[instruction.sources[0]], lanes);
-  Lanes const first_two = lanes & ~((lanes & (lanes - 1)) & ((lanes & (lanes - 1)) - 1));
-  Lanes const distinct = is_uniform && warp.epochs.for_pairs.empty() ? first_two : lanes;
-  find_places(warp, instruction, distinct, bytes * count, places);
-  if (launch.keeps_histories && !is_parameter) {
-    note_accesses(warp, instruction, distinct, places, bytes * count, Access::read);
-  }
-  for (int element = 0; element < count; ++element) {
-    auto const destination = static_cast<std::size_t>(instruction.destinations[element]);
-    std::uint64_t* const values = warp.registers[destination];
-    Lanes written = lanes;
-    for_each_lane(distinct, [&](int lane) {
-      Place const& place = places[lane];
-      if (place.region == nullptr) {
-        values[lane] = unreadable;
-        return;
-      }
-      values[lane] = extend(instruction.type, memory_at(place) + element * bytes, bytes);
-      if (!is_parameter && !is_written(written_at(place) + element * bytes, bytes)) {
-        written &= ~(Lanes{1} << lane);
-      }
-    });
-    if (distinct != lanes) {
-      int const first = __builtin_ctz(lanes);
-      for_each_lane(lanes & ~distinct, [&](int lane) { values[lane] = values[first]; });
-      written = (written & distinct) == distinct ? lanes : 0;
-    }
-    if (written != lanes && launch.checks_written) {
-      report(Check::uninitialized_memory, "load of memory that nobody wrote" + where(warp));
-    }
-    Lanes& defined = warp.defined[destination];
-    defined = (defined & ~lanes) | written;
-  }
-}
-
-void store_to_memory(Warp& warp, Instruction const& instruction, Lanes lanes) {
-  int const bytes = instruction.bytes, count = instruction.vector_size;
-  Place places[32];
-  find_places(warp, instruction, lanes, bytes * count, places);
-  if (current_launch().keeps_histories) {
-    note_accesses(warp, instruction, lanes, places, bytes * count, Access::write);
-  }
-  for_each_lane(lanes, [&](int lane) {
-    Place const& place = places[lane];
-    if (place.region == nullptr) {
-      return;
-    }
-    for (int element = 0; element < count; ++element) {
-      std::memcpy(memory_at(place) + element * bytes, &warp.registers[instruction.sources[1 + element]][lane],
-                  static_cast<std::size_t>(bytes));
-    }
-    std::memset(written_at(place), 1, static_cast<std::size_t>(bytes * count));
-  });
-}
-
-Handler atomic_handler(AtomicOperation operation, Type type) {
-  using i32 = std::int32_t;
-  using i64 = std::int64_t;
-  using u32 = std::uint32_t;
-  using u64 = std::uint64_t;
-  switch (operation) {
-    case AtomicOperation::add:
-      return type == Type::s32 ? update_memory<AtomicOperation::add, u32>
-                               : atomic_for<AtomicOperation::add, u32, u64, float, double>(type);
-    case AtomicOperation::exchange:
-      return atomic_for<AtomicOperation::exchange, u32, u64>(type);
-    case AtomicOperation::compare_and_swap:
-      return atomic_for<AtomicOperation::compare_and_swap, u32, u64>(type);
-    case AtomicOperation::minimum:
-      return atomic_for<AtomicOperation::minimum, i32, i64, u32, u64>(type);
-    case AtomicOperation::maximum:
-      return atomic_for<AtomicOperation::maximum, i32, i64, u32, u64>(type);
-    case AtomicOperation::conjunction:
-      return atomic_for<AtomicOperation::conjunction, u32, u64>(type);
-    case AtomicOperation::disjunction:
-      return atomic_for<AtomicOperation::disjunction, u32, u64>(type);
-    case AtomicOperation::exclusive:
-      return atomic_for<AtomicOperation::exclusive, u32, u64>(type);
-    case AtomicOperation::increment:
-      return type == Type::u32 ? update_memory<AtomicOperation::increment, u32> : nullptr;
-    case AtomicOperation::decrement:
-      return type == Type::u32 ? update_memory<AtomicOperation::decrement, u32> : nullptr;
-  }
-  return nullptr;
 }
 
 }  // namespace ptx

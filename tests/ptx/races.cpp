@@ -3,17 +3,15 @@
 
 #include <algorithm>
 #include <sstream>
-#include <utility>
 
 #include "machine.hpp"
-#include "races.hpp"
-#include "report.hpp"
 
 namespace ptx {
 namespace {
 
 void report_race(Warp const& warp, Region const& region, std::uint64_t address, int lane, Access access,
                  History const& history, bool after_read) {
+  Accessor const& earlier = after_read ? history.reader : history.writer;
   std::ostringstream text;
   text << (access == Access::read    ? "read"
            : access == Access::write ? "write"
@@ -23,107 +21,79 @@ void report_race(Warp const& warp, Region const& region, std::uint64_t address, 
        << (after_read                          ? "a read"
            : history.written == Access::atomic ? "an atomic"
                                                : "a write")
-       << " by ";
-  int const thread = after_read ? history.reading_thread : history.writing_thread;
-  std::int64_t const block = after_read ? history.reading_block : std::int64_t(history.writing_block);
-  if (thread == History::several) {
-    text << "several threads";
-  } else {
-    text << "thread " << thread;
-  }
-  if (block == History::several) {
-    text << " of several blocks";
-  } else {
-    text << " of block " << block;
-  }
+       << " by "
+       << (earlier.thread == Accessor::several ? "several threads" : "thread " + std::to_string(earlier.thread))
+       << " of " << (earlier.block == Accessor::several ? "several blocks" : "block " + std::to_string(earlier.block));
   report(Check::race, text.str() + where(warp));
 }
 
-bool is_ordered_in_warp(Warp const& warp, std::uint32_t epoch, int lane, int other_thread) {
-  WarpEpochs const& epochs = warp.epochs;
-  return epoch < epochs.for_all || (!epochs.for_pairs.empty() && other_thread >= 0 &&
-                                    epoch < epochs.for_pairs[static_cast<std::size_t>(lane * 32 + other_thread % 32)]);
-}
-
-bool is_ordered_between_blocks(Warp const& warp, std::uint32_t block, std::uint32_t block_epoch, int other_thread,
-                               std::uint32_t fences, int lane) {
-  BlockEpochs const& epochs = warp.block->epochs;
-  if (epochs.known.covers(block, block_epoch, other_thread, fences)) {
-    return true;
-  }
-  auto const own = epochs.threads.find(warp.thread(lane));
-  return own != epochs.threads.end() && own->second.acquired.covers(block, block_epoch, other_thread, fences);
-}
-
-bool is_after_write(Warp const& warp, History const& history, int lane) {
-  int const thread = warp.thread(lane);
-  if (history.writing_block != warp.block->id) {
-    return is_ordered_between_blocks(warp, history.writing_block, history.write_block_epoch, history.writing_thread,
-                                     history.write_fences, lane);
-  }
-  return history.writing_thread == thread || history.write_block_epoch < warp.block->epochs.now ||
-         (history.writing_thread / 32 == warp.index &&
-          is_ordered_in_warp(warp, history.write_warp_epoch, lane, history.writing_thread));
-}
-
-bool is_after_reads(Warp const& warp, History const& history, int lane) {
-  if (history.reading_block == History::several) {
+/// Whether what the accessor did is ordered before what a lane does now.
+bool is_ordered(Warp const& warp, Accessor const& earlier, int lane) {
+  if (earlier.block == Accessor::several) {
     return false;  // a block that knows of all others would be in order; too rare to be worth a list of readers
   }
-  auto const block = static_cast<std::uint32_t>(history.reading_block);
-  if (block != warp.block->id) {
-    return is_ordered_between_blocks(warp, block, history.read_block_epoch, history.reading_thread, history.read_fences,
-                                     lane);
+  BlockEpochs const& block = warp.block->epochs;
+  if (earlier.block != static_cast<std::int32_t>(warp.block->id)) {
+    auto const own = block.threads.find(warp.thread(lane));
+    return block.known.covers(earlier) || (own != block.threads.end() && own->second.acquired.covers(earlier));
   }
-  return history.reading_thread == warp.thread(lane) || history.read_block_epoch < warp.block->epochs.now ||
-         (history.reading_warp == warp.index &&
-          is_ordered_in_warp(warp, history.read_warp_epoch, lane, history.reading_thread));
+  if (earlier.thread == warp.thread(lane) || earlier.block_epoch < block.now) {
+    return true;
+  }
+  WarpEpochs const& epochs = warp.epochs;
+  bool const is_ordered_for_pair =
+    !epochs.for_pairs.empty() && earlier.thread >= 0 &&
+    earlier.warp_epoch < epochs.for_pairs[static_cast<std::size_t>(lane * 32 + earlier.thread % 32)];
+  return earlier.warp == warp.index && (earlier.warp_epoch < epochs.for_all || is_ordered_for_pair);
 }
 
+Accessor accessor_of(Warp const& warp, int lane) {
+  return {static_cast<std::int32_t>(warp.block->id),
+          static_cast<std::int16_t>(warp.thread(lane)),
+          static_cast<std::int16_t>(warp.index),
+          warp.block->epochs.now,
+          warp.epochs.now,
+          warp.epochs.fences[lane]};
+}
+
+/// Of several readers the latest epochs count, so that no order is seen where one is missing.
 void add_read(Warp const& warp, History& history, int lane) {
-  auto const block = static_cast<std::int32_t>(warp.block->id);
-  auto const thread = static_cast<std::int16_t>(warp.thread(lane));
-  auto const index = static_cast<std::int16_t>(warp.index);
-  std::uint32_t const epoch = warp.block->epochs.now;
-  if (history.reading_block == History::nobody ||
-      (history.reading_block == block && history.read_block_epoch < epoch)) {
-    history.reading_block = block;
-    history.reading_thread = thread;
-    history.reading_warp = index;
-  } else {
-    // Of several readers the latest epochs count, so that no order is seen where one is missing.
-    if (history.reading_block != block) {
-      history.reading_block = History::several;
-    }
-    if (history.reading_thread != thread) {
-      history.reading_thread = History::several;
-    }
-    if (history.reading_warp != index) {
-      history.reading_warp = History::several;
-    }
+  Accessor const before = history.reader;
+  Accessor now = accessor_of(warp, lane);
+  if (before.block != Accessor::nobody && (before.block != now.block || before.block_epoch >= now.block_epoch)) {
+    now.block = before.block == now.block ? now.block : Accessor::several;
+    now.thread = before.thread == now.thread ? now.thread : std::int16_t{Accessor::several};
+    now.warp = before.warp == now.warp ? now.warp : std::int16_t{Accessor::several};
   }
-  history.read_block_epoch = epoch;
-  history.read_warp_epoch = warp.epochs.now;
-  history.read_fences = warp.epochs.fences[lane];
+  history.reader = now;
 }
 
 void add_write(Warp const& warp, History& history, int lane, Access access) {
   history.written = access;
-  history.writing_block = warp.block->id;
-  history.writing_thread = static_cast<std::uint16_t>(warp.thread(lane));
-  history.write_block_epoch = warp.block->epochs.now;
-  history.write_warp_epoch = warp.epochs.now;
-  history.write_fences = warp.epochs.fences[lane];
+  history.writer = accessor_of(warp, lane);
   if (access == Access::write) {
-    history.reading_block = history.reading_thread = history.reading_warp = History::nobody;
+    history.reader = {};
   }
+}
+
+/// The histories of an access, from its first on; and how many there are of it.
+History* histories_for(Region& region, std::size_t offset, std::size_t bytes, std::size_t& count) {
+  if (region.pages.empty()) {
+    region.pages.resize(region.size / HistoryPage::bytes + 1);
+  }
+  HistoryPage& page = region.pages[offset / HistoryPage::bytes];
+  if (page.histories == nullptr || bytes >> page.shift == 0) {
+    page.divide(bytes);
+  }
+  count = bytes >> page.shift;
+  return page.histories.get() + (offset % HistoryPage::bytes >> page.shift);
 }
 
 }  // namespace
 
-void HistoryPage::divide(int access_bytes) {
+void HistoryPage::divide(std::size_t access_bytes) {
   int const old_shift = shift;
-  while (1 << shift > access_bytes) {
+  while (access_bytes >> shift == 0) {
     --shift;
   }
   auto divided = std::make_unique<History[]>(bytes >> shift);
@@ -146,15 +116,14 @@ void Knowledge::join(Knowledge const& other) {
   }
 }
 
-bool Knowledge::covers(std::uint32_t block, std::uint32_t block_epoch, int thread, std::uint32_t thread_fences) const {
-  if (block < barriers.size() && barriers[block] > block_epoch) {
-    return true;
-  }
-  auto const found = fences.find({block, thread});
-  return found != fences.end() && found->second > thread_fences;
+bool Knowledge::covers(Accessor const& accessor) const {
+  auto const block = static_cast<std::uint32_t>(accessor.block);
+  auto const fence = fences.find({block, accessor.thread});
+  return (block < barriers.size() && barriers[block] > accessor.block_epoch) ||
+         (fence != fences.end() && fence->second > accessor.fences);
 }
 
-void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, int bytes,
+void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, std::size_t bytes,
                    Access access) {
   bool is_written = false, is_stale = false;
   for_each_lane(lanes, [&](int lane) {
@@ -163,35 +132,31 @@ void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Plac
     }
     Region& region = *places[lane].region;
     unsigned const stamp = region.is_shared ? region.stamp : current_launch().number;
-    auto const offset = static_cast<std::size_t>(places[lane].address - region.begin);
-    int count = 0;
-    History* const histories = region.histories_for(offset, bytes, count);
+    std::size_t count = 0;
+    History* const histories = histories_for(region, places[lane].address - region.begin, bytes, count);
     bool races = false;
-    auto const report_first_race = [&](int k, bool after_read) {
-      if (!races) {
+    auto const check_order = [&](std::size_t k, bool after_read) {
+      if (!races && !is_ordered(warp, after_read ? histories[k].reader : histories[k].writer, lane)) {
         races = true;
-        report_race(warp, region, places[lane].address + static_cast<unsigned>(k * bytes / count), lane, access,
-                    histories[k], after_read);
+        report_race(warp, region, places[lane].address + k * bytes / count, lane, access, histories[k], after_read);
       }
     };
-    for (int k = 0; k < count; ++k) {
+    for (std::size_t k = 0; k < count; ++k) {
       History& history = histories[k];
       if (history.stamp != stamp) {
         history = History{};
         history.stamp = stamp;
-      } else if (history.written != Access::none && !(access == Access::atomic && history.written == Access::atomic)) {
-        if (!is_after_write(warp, history, lane)) {
-          report_first_race(k, false);
-        }
+      } else if (history.written != Access::none && (access != Access::atomic || history.written != Access::atomic)) {
+        check_order(k, false);
         is_written |= access == Access::read && instruction.is_read_only;
-        is_stale |= access == Access::read && !region.is_shared && history.writing_block != warp.block->id &&
-                    !instruction.bypasses_cache;
+        is_stale |= access == Access::read && !region.is_shared && !instruction.bypasses_cache &&
+                    history.writer.block != static_cast<std::int32_t>(warp.block->id);
       }
       if (access == Access::read) {
         add_read(warp, history, lane);
       } else {
-        if (history.reading_block != History::nobody && !is_after_reads(warp, history, lane)) {
-          report_first_race(k, true);
+        if (history.reader.block != Accessor::nobody) {
+          check_order(k, true);
         }
         add_write(warp, history, lane, access);
       }
@@ -208,11 +173,10 @@ void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Plac
 void note_atomic(Warp& warp, std::uint64_t address, int lane) {
   auto& released = current_launch().released;
   auto& threads = warp.block->epochs.threads;
-  auto const found = released.find(address);
   auto const own = threads.find(warp.thread(lane));
   bool const releases = own != threads.end() && !own->second.released.barriers.empty();
-  if (found != released.end()) {
-    threads[warp.thread(lane)].seen.join(found->second);
+  if (auto const earlier = released.find(address); earlier != released.end()) {
+    threads[warp.thread(lane)].seen.join(earlier->second);
   }
   if (releases) {
     released[address].join(own->second.released);

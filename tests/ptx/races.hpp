@@ -15,32 +15,30 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "program.hpp"
+
 namespace ptx {
 
-struct Warp;
-struct Block;
-struct Instruction;
 struct Region;
-using Lanes = std::uint32_t;
 
 enum class Access : std::uint8_t { none, read, write, atomic };
 
-/// Who touched a few bytes last.
-struct History {
+/// Who wrote or read a few bytes last, and when.
+struct Accessor {
   static constexpr int nobody = -1;
   static constexpr int several = -2;
 
+  std::int32_t block = nobody;
+  std::int16_t thread = nobody, warp = nobody;
+  std::uint32_t block_epoch = 0, warp_epoch = 0, fences = 0;
+};
+
+struct History {
   std::uint32_t stamp = 0;  ///< Which launch the rest is about, or, in shared memory, which block
-  std::uint32_t write_block_epoch = 0, write_warp_epoch = 0, write_fences = 0;
-  std::uint32_t read_block_epoch = 0, read_warp_epoch = 0, read_fences = 0;
-  std::uint32_t writing_block = 0;
-  std::int32_t reading_block = nobody;
-  std::uint16_t writing_thread = 0;
-  std::int16_t reading_thread = nobody, reading_warp = nobody;
+  Accessor writer, reader;
   Access written = Access::none;
 };
 
@@ -52,7 +50,7 @@ struct HistoryPage {
   int shift = 3;  ///< Logarithm of the bytes that each is about
 
   /// Makes room for accesses of so many bytes. What is known of some bytes is then known of each of them.
-  void divide(int access_bytes);
+  void divide(std::size_t access_bytes);
 };
 
 /// What has happened for sure.
@@ -62,7 +60,8 @@ struct Knowledge {
     fences;  ///< By block and thread: before this number of its fences
 
   void join(Knowledge const& other);
-  bool covers(std::uint32_t block, std::uint32_t block_epoch, int thread, std::uint32_t thread_fences) const;
+  /// Whether an access of another block has happened.
+  bool covers(Accessor const& accessor) const;
 };
 
 /// What a thread knows of other blocks.
@@ -92,7 +91,7 @@ struct Place {
 };
 
 /// Notes the accesses of lanes, places[lane], and reports those that race with earlier ones.
-void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, int bytes,
+void note_accesses(Warp& warp, Instruction const& instruction, Lanes lanes, Place const* places, std::size_t bytes,
                    Access access);
 /// An atomic on global memory takes what others released there, and releases what its thread fenced.
 void note_atomic(Warp& warp, std::uint64_t address, int lane);

@@ -2,16 +2,14 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Stands in for the CUDA runtime library, with the interpreter as the device: the functions that the library, its
-/// tests, examples and benchmarks call, and those that nvcc's code calls. All work is done within the call, except what
-/// a capturing stream records. Others of the runtime's functions are missing on purpose: a program that needs one does
-/// not link.
+/// Stands in for the CUDA runtime library, with the interpreter as the device: the functions that the library and its tests
+/// call, and those that nvcc's code calls. All work is done within the call, except what a capturing stream records. Others
+/// of the runtime's functions are missing on purpose: a program that needs one does not link.
 ///
 /// A process that ends with reports that nobody took (take_reports()) says how many and ends with status 1, so that no
 /// test can pass over one: see Runtime::Runtime().
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +17,7 @@
 #include <cuda_runtime_api.h>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -32,55 +31,33 @@
 #include <vector>
 
 #include "control.hpp"
-#include "execution.hpp"
 #include "fatbin.hpp"
-#include "memory.hpp"
-#include "parser.hpp"
-#include "report.hpp"
+#include "program.hpp"
 
-/// Something that a stream does.
-struct Operation {
+// The toolkit declares these and leaves them to the runtime. A node of a graph is something that a stream does.
+struct CUgraphNode_st {
   cudaGraphNodeType type;
-  std::function<cudaError_t()> run;
+  std::function<void()> run;
 };
-
-// The toolkit declares these and leaves them to the runtime. A node of a graph is one of its operations.
-struct CUgraphNode_st : Operation {};
-
 struct CUgraph_st {
   std::vector<CUgraphNode_st> nodes;  // in the order in which they were captured
 };
-
-struct CUgraphExec_st {
-  std::vector<CUgraphNode_st> nodes;
-};
-
+struct CUgraphExec_st : CUgraph_st {};
 struct CUstream_st {
   int device = 0;
   unsigned flags = cudaStreamDefault;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   std::thread::id capturing_thread;
-  unsigned long long captures = 0;  // begun so far
   std::vector<CUgraphNode_st> captured;
 };
-
 struct CUkern_st;
-
-struct CUevent_st {
-  std::chrono::steady_clock::time_point time;
-  bool recorded = false;
-  cudaStream_t capturing_stream = nullptr;  // that recorded the event last, in its capture of this number
-  unsigned long long capture = 0;
-};
 
 namespace ptx {
 namespace {
 
 constexpr std::size_t default_shared_bytes = 48 * 1024;  // what a block may have without cudaFuncSetAttribute
-constexpr std::size_t reserved_shared_bytes = 1024;      // of a multiprocessor's shared memory, for each block
 constexpr unsigned most_threads_of_block = 1024;
-constexpr unsigned most_threads_of_multiprocessor = 2048;
 constexpr std::size_t alignment = 256;  // what cudaMalloc promises
 
 /// What nvcc's code registers for each of its objects. Nothing is read before it is needed.
@@ -89,41 +66,44 @@ struct FatBinary {
   int loaded = -1;    // the Config::architecture whose PTX is in the program; -1: none
   int examined = -1;  // the Config::architecture that `obstacle` is about; -1: none
   std::string obstacle;
+
+  std::string text() const { return text_for(config().architecture, embedded_texts(wrapper)); }
 };
 
 /// A kernel as the host knows it. Its address there is that of a function that nvcc has made.
 struct Function {
   std::string name;
-  FatBinary* binary = nullptr;          // null: its PTX was loaded by other means
-  std::map<int, int> dynamic_limits{};  // by device: what cudaFuncSetAttribute has set
+  FatBinary* binary = nullptr;
+  std::map<int, std::size_t> dynamic_limits{};  // by device: what cudaFuncSetAttribute has set
+  std::set<int> loaded_on{};                    // devices, as kernels are loaded when they are first needed
 };
 
-struct Runtime {
-  Runtime();
-
-  std::mutex mutex;
-  std::set<cudaStream_t> streams;  // those that the program has created
-  std::vector<std::unique_ptr<FatBinary>> binaries;
-  std::map<void const*, Function> functions;
-  std::map<void*, void*> device_memory;  // to what std::free() takes
-  std::set<void*> host_memory;
-  std::set<std::string> error_texts;  // what cudaGetErrorString has returned remains there
+/// Device memory as cudaMalloc and its kin have made it.
+struct DeviceMemory {
+  void* all;  // what std::free() takes
+  int device;
 };
 
 /// Runs at the end of the process. exit() must not be called there, and what follows it is of no use to a failed test.
 void fail_if_reports_are_left() {
-  std::size_t const count = report_count();
-  if (count != 0) {
+  if (std::size_t const count = report_count(); count != 0) {
     std::fprintf(stderr, "ptx: %zu reports that nobody took: the process fails\n", count);
     std::fflush(nullptr);
     std::_Exit(1);
   }
 }
 
-Runtime::Runtime() {
-  report_count();  // what it needs is made before, and so lives longer than the handler
-  std::atexit(fail_if_reports_are_left);
-}
+struct Runtime {
+  Runtime() { std::atexit(fail_if_reports_are_left); }
+
+  std::mutex mutex;
+  std::set<cudaStream_t> streams;  // those that the program has created
+  std::vector<std::unique_ptr<FatBinary>> binaries;
+  std::map<void const*, Function> functions;
+  std::map<void*, DeviceMemory> device_memory;
+  std::set<void*> host_memory;
+  std::set<std::string> error_texts;  // what cudaGetErrorString has returned remains there
+};
 
 /// Never destroyed, as losses in static objects free their memory late.
 Runtime& runtime() {
@@ -135,15 +115,24 @@ Runtime& runtime() {
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local int current_device = 0;
 thread_local cudaStreamCaptureMode thread_capture_mode = cudaStreamCaptureModeGlobal;
+/// The latest error of which there is more to say than its name
+thread_local std::pair<cudaError_t, char const*> explanation{cudaSuccess, nullptr};
+/// Between __cudaPushCallConfiguration and __cudaPopCallConfiguration: `kernel<<<...>>>` calls the one, then the function
+/// of the kernel's name, which calls the other.
+thread_local std::vector<cudaLaunchConfig_t> pushed_configurations;
 
-/// What there is to say about the latest error beside its name.
-struct Explanation {
-  cudaError_t error = cudaSuccess;
-  char const* text = nullptr;
+/// What a runtime function returns if it does not do its work.
+struct Failure {
+  cudaError_t error;
 };
-thread_local Explanation explanation;
 
-cudaError_t explain(cudaError_t error, std::string const& text) {
+void check(bool condition, cudaError_t error) {
+  if (!condition) {
+    throw Failure{error};
+  }
+}
+
+cudaError_t explained(cudaError_t error, std::string const& text) {
   explanation = {error, runtime().error_texts.insert(text).first->c_str()};
   return error;
 }
@@ -152,18 +141,21 @@ cudaError_t explain(cudaError_t error, std::string const& text) {
 template <class Work>
 cudaError_t call(char const* function, Work const& work) {
   std::lock_guard<std::mutex> const lock(runtime().mutex);
-  Explanation const before = std::exchange(explanation, {});
-  std::optional<cudaError_t> const planned =
-    config().devices > 0 ? planned_failure(function) : std::optional(cudaErrorNoDevice);
-  cudaError_t error = planned.value_or(cudaSuccess);
-  if (!planned) {
-    try {
-      error = work();
-    } catch (std::bad_alloc const&) {
-      error = cudaErrorMemoryAllocation;
-    } catch (std::exception const& unusable_ptx) {
-      error = explain(cudaErrorInvalidPtx, unusable_ptx.what());
+  auto const before = std::exchange(explanation, {});
+  cudaError_t error = cudaSuccess;
+  try {
+    check(config().devices > 0, cudaErrorNoDevice);
+    std::optional<cudaError_t> const planned = planned_failure(function);
+    check(planned.value_or(cudaSuccess) == cudaSuccess, planned.value_or(cudaSuccess));
+    if (!planned) {
+      work();
     }
+  } catch (Failure const& failure) {
+    error = failure.error;
+  } catch (std::bad_alloc const&) {
+    error = cudaErrorMemoryAllocation;
+  } catch (std::exception const& unusable_ptx) {
+    error = explained(cudaErrorInvalidPtx, unusable_ptx.what());
   }
   if (error == cudaSuccess) {
     explanation = before;
@@ -173,145 +165,102 @@ cudaError_t call(char const* function, Work const& work) {
   return error;
 }
 
-cudaError_t report_misuse(std::string const& text) {
-  report(Check::runtime, text);
-  return explain(cudaErrorInvalidValue, text);
+void refuse_misuse(bool condition, std::string const& text) {
+  if (!condition) {
+    report(Check::runtime, text);
+    throw Failure{explained(cudaErrorInvalidValue, text)};
+  }
 }
+
+// ------------------------------------------------------------------------------------------------------------- streams
 
 bool is_default(cudaStream_t stream) { return stream == nullptr || stream == cudaStreamLegacy; }
-
-cudaError_t check(cudaStream_t stream) {
-  return is_default(stream) || runtime().streams.count(stream) != 0 ? cudaSuccess : cudaErrorInvalidResourceHandle;
-}
-
+/// The device of a stream; the default stream is the current device's.
+int device_of(cudaStream_t stream) { return is_default(stream) ? current_device : stream->device; }
 bool is_capturing(cudaStream_t stream) { return !is_default(stream) && stream->capture != cudaStreamCaptureStatusNone; }
 
-/// Ends the captures that `offends` holds for, as they would miss what the caller is about to do. The error is `error`
-/// if there is one.
+void check(cudaStream_t stream) {
+  check(is_default(stream) || runtime().streams.count(stream) != 0, cudaErrorInvalidResourceHandle);
+}
+
+/// Ends the captures that `offends` holds for, as they would miss what the caller is about to do. If there are any, that
+/// fails with the error.
 template <class Offends>
-cudaError_t invalidate_captures(Offends const& offends, cudaError_t error) {
-  cudaError_t result = cudaSuccess;
+void forbid_in_captures(cudaError_t error, Offends const& offends) {
+  bool any = false;
   for (cudaStream_t stream : runtime().streams) {
     if (is_capturing(stream) && offends(*stream)) {
       stream->capture = cudaStreamCaptureStatusInvalidated;
-      result = error;
+      any = true;
     }
   }
-  return result;
+  check(!any, error);
 }
 
 /// For calls that wait for the device or may do so, such as cudaMalloc.
-cudaError_t forbid_while_capturing() {
-  return invalidate_captures(
-    [](CUstream_st const& stream) {
-      bool const is_own = stream.capturing_thread == std::this_thread::get_id();
-      return stream.capture_mode != cudaStreamCaptureModeRelaxed &&
-             thread_capture_mode != cudaStreamCaptureModeRelaxed &&
-             (is_own || (stream.capture_mode == cudaStreamCaptureModeGlobal &&
-                         thread_capture_mode == cudaStreamCaptureModeGlobal));
-    },
-    cudaErrorStreamCaptureUnsupported);
+void forbid_while_capturing() {
+  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [](CUstream_st const& stream) {
+    bool const is_own = stream.capturing_thread == std::this_thread::get_id();
+    bool const is_global =
+      stream.capture_mode == cudaStreamCaptureModeGlobal && thread_capture_mode == cudaStreamCaptureModeGlobal;
+    return stream.capture_mode != cudaStreamCaptureModeRelaxed && thread_capture_mode != cudaStreamCaptureModeRelaxed &&
+           (is_own || is_global);
+  });
 }
 
 /// For calls that a capturing stream cannot record.
-cudaError_t forbid_in_capture_of(cudaStream_t stream) {
-  if (cudaError_t const error = check(stream)) {
-    return error;
-  }
-  return invalidate_captures([stream](CUstream_st const& other) { return &other == stream; },
-                             cudaErrorStreamCaptureUnsupported);
+void forbid_in_capture_of(cudaStream_t stream) {
+  check(stream);
+  forbid_in_captures(cudaErrorStreamCaptureUnsupported, [=](CUstream_st const& other) { return &other == stream; });
 }
 
 /// Does the work, or records it if the stream is capturing.
-cudaError_t enqueue(cudaStream_t stream, Operation const& operation) {
-  if (cudaError_t const error = check(stream)) {
-    return error;
-  }
+void enqueue(cudaStream_t stream, CUgraphNode_st const& node) {
+  check(stream);
   if (is_default(stream)) {
     // The default stream waits for all others but those that were created not to.
-    cudaError_t const error =
-      invalidate_captures([](CUstream_st const& other) { return (other.flags & cudaStreamNonBlocking) == 0; },
-                          cudaErrorStreamCaptureImplicit);
-    return error != cudaSuccess ? error : operation.run();
+    forbid_in_captures(cudaErrorStreamCaptureImplicit,
+                       [](CUstream_st const& other) { return (other.flags & cudaStreamNonBlocking) == 0; });
   }
-  switch (stream->capture) {
-    case cudaStreamCaptureStatusNone:
-      return operation.run();
-    case cudaStreamCaptureStatusActive:
-      stream->captured.push_back({operation});
-      return cudaSuccess;
-    case cudaStreamCaptureStatusInvalidated:
-      break;
+  if (!is_capturing(stream)) {
+    node.run();
+    return;
   }
-  return cudaErrorStreamCaptureInvalidated;
+  check(stream->capture == cudaStreamCaptureStatusActive, cudaErrorStreamCaptureInvalidated);
+  stream->captured.push_back(node);
 }
 
-cudaError_t run_all(std::vector<CUgraphNode_st> const& nodes) {
-  for (CUgraphNode_st const& node : nodes) {
-    if (cudaError_t const error = node.run()) {
-      return error;
-    }
-  }
-  return cudaSuccess;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Memory
+// -------------------------------------------------------------------------------------------------------------- memory
 
 /// Device memory is filled with 0xff, which reads as NaN, and has bytes before and behind it that are nobody's.
-cudaError_t allocate(void** pointer, std::size_t bytes) {
-  if (pointer == nullptr) {
-    return cudaErrorInvalidValue;
-  }
+void allocate(void** pointer, std::size_t bytes, int device) {
+  check(pointer != nullptr, cudaErrorInvalidValue);
   *pointer = nullptr;
   if (bytes == 0) {
-    return cudaSuccess;
+    return;
   }
-  if (bytes > std::numeric_limits<std::size_t>::max() - 3 * alignment) {
-    return cudaErrorMemoryAllocation;
-  }
+  check(bytes <= std::numeric_limits<std::size_t>::max() - 3 * alignment, cudaErrorMemoryAllocation);
   std::size_t const all_bytes = (bytes + alignment - 1) / alignment * alignment + 2 * alignment;
   void* const all = std::aligned_alloc(alignment, all_bytes);
-  if (all == nullptr) {
-    return cudaErrorMemoryAllocation;
-  }
+  check(all != nullptr, cudaErrorMemoryAllocation);
   std::memset(all, 0xff, all_bytes);
   *pointer = static_cast<char*>(all) + alignment;
-  runtime().device_memory[*pointer] = all;
+  runtime().device_memory[*pointer] = {all, device};
   add_allocation(*pointer, bytes);
-  return cudaSuccess;
 }
 
-cudaError_t release(void* pointer) {
-  counters().frees += pointer != nullptr ? 1 : 0;
+void release(void* pointer, int device) {
   if (pointer == nullptr) {
-    return cudaSuccess;
+    return;
   }
+  ++counters().frees;
   auto const found = runtime().device_memory.find(pointer);
-  if (found == runtime().device_memory.end()) {
-    return report_misuse("cudaFree of what is not allocated");
-  }
+  refuse_misuse(found != runtime().device_memory.end(), "cudaFree of what is not allocated");
+  refuse_misuse(found->second.device == device, "cudaFree on device " + std::to_string(device) +
+                                                  " of memory of device " + std::to_string(found->second.device));
   remove_allocation(pointer);
-  std::free(found->second);
+  std::free(found->second.all);
   runtime().device_memory.erase(found);
-  return cudaSuccess;
-}
-
-cudaError_t allocate_host(void** pointer, std::size_t bytes) {
-  if (pointer == nullptr) {
-    return cudaErrorInvalidValue;
-  }
-  *pointer = nullptr;
-  if (bytes == 0) {
-    return cudaSuccess;
-  }
-  *pointer = std::malloc(bytes);
-  if (*pointer == nullptr) {
-    return cudaErrorMemoryAllocation;
-  }
-  std::memset(*pointer, 0xff, bytes);
-  runtime().host_memory.insert(*pointer);
-  return cudaSuccess;
 }
 
 /// Whether it begins or ends in device memory.
@@ -319,201 +268,192 @@ bool touches_device_memory(void const* memory, std::size_t bytes) {
   return is_device_memory(memory, 1) || is_device_memory(static_cast<char const*>(memory) + bytes - 1, 1);
 }
 
-/// Empty if one side of a copy is where the kind of copy says; else what is wrong.
-std::string fault_of_side(char const* side, void const* memory, std::size_t bytes, bool on_device) {
-  std::string const start = std::string("copy of ") + std::to_string(bytes) + " bytes: its " + side;
+/// The device that has this memory, if one has.
+std::optional<int> device_of_memory(void const* pointer) {
+  auto const& memory = runtime().device_memory;
+  auto const behind = memory.upper_bound(const_cast<void*>(pointer));
+  if (behind == memory.begin()) {
+    return std::nullopt;
+  }
+  auto const& [begin, of] = *std::prev(behind);
+  auto const before = static_cast<char const*>(pointer) - static_cast<char const*>(begin);
+  return is_device_memory(begin, static_cast<std::size_t>(before) + 1) ? std::optional(of.device) : std::nullopt;
+}
+
+/// A device permits copies in a stream of a third device, but such a stream does not wait for what its kernels do.
+void check_device(cudaStream_t stream, void const* to, void const* from) {
+  check(stream);
+  std::optional<int> const of_to = device_of_memory(to), of_from = device_of_memory(from);
+  int const of_stream = device_of(stream);
+  refuse_misuse((!of_to && !of_from) || of_to == of_stream || of_from == of_stream,
+                "copy from or to memory of device " + std::to_string(of_to.value_or(of_from.value_or(-1))) +
+                  " in a stream of device " + std::to_string(of_stream));
+}
+
+/// One side of a copy must be where the kind of copy says.
+void check_side(std::string const& side, void const* memory, std::size_t bytes, cudaMemcpyKind kind,
+                cudaMemcpyKind from_or_to_host) {
+  std::string const start = "copy of " + std::to_string(bytes) + " bytes: its " + side;
+  bool const on_device = kind == cudaMemcpyDefault ? touches_device_memory(memory, bytes)
+                                                   : kind == cudaMemcpyDeviceToDevice || kind == from_or_to_host;
   if (on_device) {
-    return is_device_memory(memory, bytes) ? "" : start + " is not device memory, or only in part";
+    refuse_misuse(is_device_memory(memory, bytes), start + " is not device memory, or only in part");
+  } else {
+    refuse_misuse(!touches_device_memory(memory, bytes), start + " is device memory, and should be the host's");
   }
-  return touches_device_memory(memory, bytes) ? start + " is device memory, and should be the host's" : "";
 }
 
-cudaError_t check_copy(void const* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
-  if (bytes == 0) {
-    return cudaSuccess;
+void check_copy(void const* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (bytes != 0) {
+    check_side("destination", to, bytes, kind, cudaMemcpyHostToDevice);
+    check_side("source", from, bytes, kind, cudaMemcpyDeviceToHost);
   }
-  bool const is_automatic = kind == cudaMemcpyDefault;
-  bool const to_device = is_automatic ? touches_device_memory(to, bytes)
-                                      : kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
-  bool const from_device = is_automatic ? touches_device_memory(from, bytes)
-                                        : kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  for (std::string const& fault :
-       {fault_of_side("destination", to, bytes, to_device), fault_of_side("source", from, bytes, from_device)}) {
-    if (!fault.empty()) {
-      return report_misuse(fault);
-    }
-  }
-  return cudaSuccess;
 }
 
-cudaError_t check_memset(void const* pointer, std::size_t bytes) {
-  if (bytes != 0 && !is_device_memory(pointer, bytes)) {
-    return report_misuse("memset of " + std::to_string(bytes) + " bytes that are not device memory, or only in part");
-  }
-  return cudaSuccess;
+/// Checks and does the work, or records both: what it needs may be gone later.
+template <class Check, class Work>
+void enqueue_checked(cudaStream_t stream, cudaGraphNodeType type, Check const& check, Work const& work) {
+  check();
+  enqueue(stream, {type, [=] {
+                     check();
+                     work();
+                   }});
 }
 
 /// Copies. What nobody wrote may be copied; the copy then counts as written, also on the device.
-cudaError_t enqueue_copy(cudaStream_t stream, void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
-  if (cudaError_t const error = check_copy(to, from, bytes, kind)) {
-    return error;
-  }
-  return enqueue(stream, {cudaGraphNodeTypeMemcpy, [=] {
-                            cudaError_t const error = check_copy(to, from, bytes, kind);  // it may have been freed
-                            if (error == cudaSuccess && bytes != 0) {
-                              std::memmove(to, from, bytes);
-                              mark_written(to, bytes);
-                            }
-                            return error;
-                          }});
+void enqueue_copy(cudaStream_t stream, void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
+  ++counters().copies;
+  auto const check = [=] { check_copy(to, from, bytes, kind); };
+  check();
+  check_device(stream, to, from);
+  enqueue_checked(stream, cudaGraphNodeTypeMemcpy, check, [=] {
+    if (bytes != 0) {
+      std::memmove(to, from, bytes);
+      mark_written(to, bytes);
+    }
+  });
 }
 
-cudaError_t enqueue_memset(cudaStream_t stream, void* pointer, int value, std::size_t bytes) {
-  if (cudaError_t const error = check_memset(pointer, bytes)) {
-    return error;
-  }
-  return enqueue(stream, {cudaGraphNodeTypeMemset, [=] {
-                            cudaError_t const error = check_memset(pointer, bytes);
-                            if (error == cudaSuccess && bytes != 0) {
-                              std::memset(pointer, value, bytes);
-                              mark_written(pointer, bytes);
-                            }
-                            return error;
-                          }});
+void enqueue_memset(cudaStream_t stream, void* pointer, int value, std::size_t bytes) {
+  ++counters().memsets;
+  auto const check = [=] {
+    refuse_misuse(bytes == 0 || is_device_memory(pointer, bytes),
+                  "memset of " + std::to_string(bytes) + " bytes that are not device memory, or only in part");
+  };
+  enqueue_checked(stream, cudaGraphNodeTypeMemset, check, [=] {
+    if (bytes != 0) {
+      std::memset(pointer, value, bytes);
+      mark_written(pointer, bytes);
+    }
+  });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Kernels
+// ------------------------------------------------------------------------------------------------------------- kernels
 
-/// Adds the PTX that Config::architecture asks for to the program, if it is not there.
-void load(FatBinary& binary) {
-  int const architecture = config().architecture;
-  if (binary.loaded != architecture) {
-    ptx::load(text_for(architecture, embedded_texts_of_wrapper(binary.wrapper)));
-    binary.loaded = architecture;
-  }
-}
-
-/// Why the interpreter cannot run this program; empty: it can. Asks once per process, as it takes time.
+/// Why the interpreter cannot run this program; empty: it can. Asks once per architecture, as it takes time.
 std::string const& obstacle_of(FatBinary& binary) {
-  int const architecture = config().architecture;
-  if (binary.examined != architecture) {
+  if (std::exchange(binary.examined, config().architecture) != config().architecture) {
     try {
-      binary.obstacle = obstacle(text_for(architecture, embedded_texts_of_wrapper(binary.wrapper)));
+      binary.obstacle = obstacle(binary.text());
     } catch (std::exception const& error) {
       binary.obstacle = error.what();
     }
-    binary.examined = architecture;
   }
   return binary.obstacle;
 }
 
-/// The kernel of a function's name; null if the program has none.
-Kernel* kernel_of(Function const& function) {
-  if (function.binary != nullptr) {
-    load(*function.binary);
+/// The kernel of a function's name, in the PTX that Config::architecture asks for.
+Kernel& kernel_of(Function const& function) {
+  FatBinary& binary = *function.binary;
+  if (binary.loaded != config().architecture) {
+    load(binary.text());
+    binary.loaded = config().architecture;
   }
-  return program().kernel(function.name);
+  Kernel* const kernel = program().kernel(function.name);
+  check(kernel != nullptr, cudaErrorInvalidDeviceFunction);
+  return *kernel;
 }
 
-Function* function_at(void const* address) {
+Function& function_at(void const* address) {
   auto const found = runtime().functions.find(address);
-  return found != runtime().functions.end() ? &found->second : nullptr;
+  check(found != runtime().functions.end(), cudaErrorInvalidDeviceFunction);
+  return found->second;
 }
 
-bool is_valid(dim3 grid, dim3 block) {
-  auto const within = [](dim3 extents, unsigned x, unsigned y, unsigned z) {
-    return extents.x - 1 < x && extents.y - 1 < y && extents.z - 1 < z;  // 0 - 1 is large
-  };
-  return within(grid, 2147483647, 65535, 65535) && within(block, 1024, 1024, 64) &&
-         block.x * block.y * block.z <= most_threads_of_block;
+/// Whether the extents are from 1 on to these.
+bool is_within(dim3 extents, unsigned x, unsigned y, unsigned z) {
+  return extents.x - 1 < x && extents.y - 1 < y && extents.z - 1 < z;  // 0 - 1 is large
 }
 
 /// The dynamic shared memory that a block may have on the current device.
 std::size_t dynamic_limit(Function const& function, Kernel const& kernel) {
-  std::size_t const statics = kernel.static_shared_bytes;
+  std::size_t const statics = kernel.static_shared_bytes, all = config().shared_memory_bytes;
   auto const found = function.dynamic_limits.find(current_device);
-  std::size_t const set = found != function.dynamic_limits.end() ? static_cast<std::size_t>(found->second)
+  std::size_t const set = found != function.dynamic_limits.end() ? found->second
                           : statics < default_shared_bytes       ? default_shared_bytes - statics
                                                                  : 0;
-  std::size_t const all = config().shared_memory_bytes;
   return statics < all ? std::min(set, all - statics) : 0;
 }
 
-unsigned thread_limit(Kernel const& kernel) {
-  return kernel.most_threads > 0 ? static_cast<unsigned>(kernel.most_threads) : most_threads_of_block;
-}
-
-/// The text of the first report of those after `count`.
-std::string text_of_report(std::size_t count) {
-  // They can only be taken all at once, and are put back.
-  bool const was_quiet = std::exchange(config().quiet, true);
-  std::vector<Report> const reports = take_reports();
-  for (Report const& one : reports) {
-    report(one.check, one.text);
-  }
-  config().quiet = was_quiet;
-  return count < reports.size() ? reports[count].text : "see the reports";
-}
-
-cudaError_t run(Function const& function, LaunchShape const& shape, void const* argument) {
-  Kernel* const kernel = kernel_of(function);
-  if (kernel == nullptr) {
-    return cudaErrorInvalidDeviceFunction;
-  }
+void run(Function const& function, LaunchShape const& shape, void const* argument) {
+  Kernel& kernel = kernel_of(function);
   ++counters().kernels_run;
   std::size_t const reports_before = report_count();
-  if (run_kernel(*kernel, shape, argument)) {
-    return cudaSuccess;
+  if (!run_kernel(kernel, shape, argument)) {
+    throw Failure{explained(cudaErrorLaunchFailure, report_text(reports_before))};
   }
-  return explain(cudaErrorLaunchFailure, text_of_report(reports_before));
+}
+
+/// Some drivers cannot load a kernel while a stream is capturing.
+void load_for_launch(Function& function, cudaStream_t stream) {
+  if (!is_capturing(stream)) {
+    function.loaded_on.insert(current_device);
+  } else if (stream->capture == cudaStreamCaptureStatusActive && function.loaded_on.count(current_device) == 0) {
+    stream->capture = cudaStreamCaptureStatusInvalidated;
+    throw Failure{explained(cudaErrorStreamCaptureUnsupported,
+                            "the first launch of " + function.name + " on device " + std::to_string(current_device) +
+                              " is captured, and some drivers cannot load a kernel then")};
+  }
 }
 
 cudaError_t launch(char const* caller, cudaLaunchConfig_t const& launch, void const* address, void** arguments) {
-  return call(caller, [&]() -> cudaError_t {
+  return call(caller, [&] {
     ++counters().launches;
-    if (cudaError_t const error = check(launch.stream)) {
-      return error;
-    }
-    if (!is_default(launch.stream) && launch.stream->device != current_device) {
-      return cudaErrorInvalidResourceHandle;
-    }
-    if (!is_valid(launch.gridDim, launch.blockDim)) {
-      return cudaErrorInvalidConfiguration;
-    }
-    Function const* const function = function_at(address);
-    Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
-    if (kernel == nullptr) {
-      return cudaErrorInvalidDeviceFunction;
-    }
-    if (launch.blockDim.x * launch.blockDim.y * launch.blockDim.z > thread_limit(*kernel)) {
-      return cudaErrorLaunchOutOfResources;
-    }
-    if (kernel->static_shared_bytes > config().shared_memory_bytes ||
-        launch.dynamicSmemBytes > dynamic_limit(*function, *kernel)) {
-      return cudaErrorInvalidValue;
-    }
-    if (launch.numAttrs != 0) {
-      return cudaErrorNotSupported;
-    }
+    check(launch.stream);
+    check(device_of(launch.stream) == current_device, cudaErrorInvalidResourceHandle);
+    unsigned const threads = launch.blockDim.x * launch.blockDim.y * launch.blockDim.z;
+    check(is_within(launch.gridDim, 2147483647, 65535, 65535) && is_within(launch.blockDim, 1024, 1024, 64) &&
+            threads <= most_threads_of_block,
+          cudaErrorInvalidConfiguration);
+    Function& function = function_at(address);
+    Kernel const& kernel = kernel_of(function);
+    load_for_launch(function, launch.stream);
+    check(kernel.most_threads == 0 || threads <= kernel.most_threads, cudaErrorLaunchOutOfResources);
+    check(kernel.static_shared_bytes <= config().shared_memory_bytes &&
+            launch.dynamicSmemBytes <= dynamic_limit(function, kernel),
+          cudaErrorInvalidValue);
+    check(launch.numAttrs == 0, cudaErrorNotSupported);
     LaunchShape const shape{{launch.gridDim.x, launch.gridDim.y, launch.gridDim.z},
                             {launch.blockDim.x, launch.blockDim.y, launch.blockDim.z},
                             launch.dynamicSmemBytes};
-    // A copy, which a graph needs later.
-    std::vector<std::uint64_t> argument((kernel->parameter_bytes + 7) / 8);
-    for (std::size_t k = 0; k < kernel->parameters.size(); ++k) {
-      std::memcpy(reinterpret_cast<unsigned char*>(argument.data()) + kernel->parameters[k].offset, arguments[k],
-                  kernel->parameters[k].bytes);
+    std::vector<unsigned char> argument(kernel.parameter_bytes);  // a copy, which a graph needs later
+    for (Parameter const& parameter : kernel.parameters) {
+      std::memcpy(argument.data() + parameter.offset, *arguments++, parameter.bytes);
     }
-    return enqueue(launch.stream, {cudaGraphNodeTypeKernel, [function = *function, shape, argument] {
-                                     return run(function, shape, argument.data());
-                                   }});
+    enqueue(launch.stream, {cudaGraphNodeTypeKernel, [function = Function(function), shape, argument] {
+                              run(function, shape, argument.data());
+                            }});
   });
 }
 
-/// Between __cudaPushCallConfiguration and __cudaPopCallConfiguration: `kernel<<<...>>>` calls the one, then the function
-/// of the kernel's name, which calls the other.
-thread_local std::vector<cudaLaunchConfig_t> pushed_configurations;
+cudaLaunchConfig_t launch_configuration(dim3 grid, dim3 block, std::size_t dynamic_bytes, cudaStream_t stream) {
+  cudaLaunchConfig_t configuration{};
+  configuration.gridDim = grid;
+  configuration.blockDim = block;
+  configuration.dynamicSmemBytes = dynamic_bytes;
+  configuration.stream = stream;
+  return configuration;
+}
 
 }  // namespace
 
@@ -528,7 +468,6 @@ using namespace ptx;
 
 extern "C" {
 
-// ---------------------------------------------------------------------------------------------------------------------
 // What nvcc's code calls. The toolkit declares it for that code alone.
 
 void** __cudaRegisterFatBinary(void* wrapper) {
@@ -539,8 +478,8 @@ void** __cudaRegisterFatBinary(void* wrapper) {
 }
 
 void __cudaRegisterFatBinaryEnd(void**) {}
-
 char __cudaInitModule(void**) { return 1; }
+void __cudaRegisterVar(void**, char*, char*, char const*, int, std::size_t, int, int) {}
 
 void __cudaUnregisterFatBinary(void** handle) {
   std::lock_guard<std::mutex> const lock(runtime().mutex);
@@ -550,7 +489,7 @@ void __cudaUnregisterFatBinary(void** handle) {
   }
   auto& binaries = runtime().binaries;
   binaries.erase(std::remove_if(binaries.begin(), binaries.end(),
-                                [handle](auto const& one) { return reinterpret_cast<void**>(one.get()) == handle; }),
+                                [=](auto const& one) { return reinterpret_cast<void**>(one.get()) == handle; }),
                  binaries.end());
 }
 
@@ -560,15 +499,8 @@ void __cudaRegisterFunction(void** handle, char const* address, char*, char cons
   runtime().functions[address] = {name, reinterpret_cast<FatBinary*>(handle)};
 }
 
-void __cudaRegisterVar(void**, char*, char*, char const*, int, std::size_t, int, int) {}
-
 unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, std::size_t dynamic_bytes, cudaStream_t stream) {
-  cudaLaunchConfig_t configuration{};
-  configuration.gridDim = grid;
-  configuration.blockDim = block;
-  configuration.dynamicSmemBytes = dynamic_bytes;
-  configuration.stream = stream;
-  pushed_configurations.push_back(configuration);
+  pushed_configurations.push_back(launch_configuration(grid, block, dynamic_bytes, stream));
   return 0;
 }
 
@@ -589,79 +521,60 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, std::size_t* dyn
 cudaError_t __cudaGetKernel(CUkern_st** kernel, void const* address) {
   return call(__func__, [&] {
     *kernel = reinterpret_cast<CUkern_st*>(const_cast<void*>(address));
-    return function_at(address) != nullptr ? cudaSuccess : cudaErrorInvalidDeviceFunction;
+    function_at(address);
   });
 }
 
 cudaError_t cudaLaunchKernel(void const* address, dim3 grid, dim3 block, void** arguments, std::size_t dynamic_bytes,
                              cudaStream_t stream) {
-  cudaLaunchConfig_t configuration{};
-  configuration.gridDim = grid;
-  configuration.blockDim = block;
-  configuration.dynamicSmemBytes = dynamic_bytes;
-  configuration.stream = stream;
-  return launch(__func__, configuration, address, arguments);
+  return launch(__func__, launch_configuration(grid, block, dynamic_bytes, stream), address, arguments);
 }
-
 cudaError_t __cudaLaunchKernel(CUkern_st* kernel, dim3 grid, dim3 block, void** arguments, std::size_t dynamic_bytes,
                                cudaStream_t stream) {
   return cudaLaunchKernel(kernel, grid, block, arguments, dynamic_bytes, stream);
 }
-
 cudaError_t cudaLaunchKernelExC(cudaLaunchConfig_t const* configuration, void const* address, void** arguments) {
   return launch(__func__, *configuration, address, arguments);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Errors
+// -------------------------------------------------------------------------------------------------------------- errors
 
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-cudaError_t cudaPeekAtLastError() { return last_error; }
 
 char const* cudaGetErrorName(cudaError_t error) {
-#define SCC_NAME_CASE(name) \
-  case name:                \
-    return #name;
-  switch (error) {
-    SCC_NAME_CASE(cudaSuccess)
-    SCC_NAME_CASE(cudaErrorInvalidValue)
-    SCC_NAME_CASE(cudaErrorMemoryAllocation)
-    SCC_NAME_CASE(cudaErrorCudartUnloading)
-    SCC_NAME_CASE(cudaErrorInvalidConfiguration)
-    SCC_NAME_CASE(cudaErrorMissingConfiguration)
-    SCC_NAME_CASE(cudaErrorInvalidDeviceFunction)
-    SCC_NAME_CASE(cudaErrorNoDevice)
-    SCC_NAME_CASE(cudaErrorInvalidDevice)
-    SCC_NAME_CASE(cudaErrorInvalidPtx)
-    SCC_NAME_CASE(cudaErrorInvalidResourceHandle)
-    SCC_NAME_CASE(cudaErrorIllegalState)
-    SCC_NAME_CASE(cudaErrorIllegalAddress)
-    SCC_NAME_CASE(cudaErrorLaunchOutOfResources)
-    SCC_NAME_CASE(cudaErrorLaunchFailure)
-    SCC_NAME_CASE(cudaErrorNotSupported)
-    SCC_NAME_CASE(cudaErrorStreamCaptureUnsupported)
-    SCC_NAME_CASE(cudaErrorStreamCaptureInvalidated)
-    SCC_NAME_CASE(cudaErrorStreamCaptureImplicit)
-    SCC_NAME_CASE(cudaErrorStreamCaptureIsolation)
-    SCC_NAME_CASE(cudaErrorStreamCaptureWrongThread)
-    SCC_NAME_CASE(cudaErrorCapturedEvent)
-    default:
-      return "unrecognized error code";
-  }
-#undef SCC_NAME_CASE
+  static std::map<cudaError_t, char const*> const names{
+    {cudaSuccess, "cudaSuccess"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation"},
+    {cudaErrorCudartUnloading, "cudaErrorCudartUnloading"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration"},
+    {cudaErrorMissingConfiguration, "cudaErrorMissingConfiguration"},
+    {cudaErrorInvalidDeviceFunction, "cudaErrorInvalidDeviceFunction"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice"},
+    {cudaErrorInvalidPtx, "cudaErrorInvalidPtx"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle"},
+    {cudaErrorIllegalState, "cudaErrorIllegalState"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress"},
+    {cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources"},
+    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure"},
+    {cudaErrorNotSupported, "cudaErrorNotSupported"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated"},
+    {cudaErrorStreamCaptureImplicit, "cudaErrorStreamCaptureImplicit"},
+    {cudaErrorStreamCaptureWrongThread, "cudaErrorStreamCaptureWrongThread"}};
+  auto const found = names.find(error);
+  return found != names.end() ? found->second : "unrecognized error code";
 }
 
 // The real runtime has a sentence for each error. The name says the same, and what is known of this thread's latest
 // failure says more.
 char const* cudaGetErrorString(cudaError_t error) {
-  if (error != cudaSuccess && error == explanation.error) {
-    return explanation.text;
-  }
-  return error == cudaSuccess ? "no error" : cudaGetErrorName(error);
+  bool const is_explained = error != cudaSuccess && error == explanation.first;
+  return is_explained ? explanation.second : error == cudaSuccess ? "no error" : cudaGetErrorName(error);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Devices
+// ------------------------------------------------------------------------------------------------------------- devices
 
 // There is no device for a program whose PTX the interpreter does not know; cudaGetErrorString says why. Tests are then
 // skipped with that line, or fail: see tests/main.cpp.
@@ -670,252 +583,159 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return call(__func__, [&] {
     for (auto const& binary : runtime().binaries) {
       if (!obstacle_of(*binary).empty()) {
-        return explain(cudaErrorNoDevice, binary->obstacle);
+        throw Failure{explained(cudaErrorNoDevice, binary->obstacle)};
       }
     }
     *count = config().devices;
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  return call(__func__, [&] {
-    *device = current_device;
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { *device = current_device; });
 }
-
 cudaError_t cudaSetDevice(int device) {
   return call(__func__, [&] {
-    if (device < 0 || device >= config().devices) {
-      return cudaErrorInvalidDevice;
-    }
+    check(device >= 0 && device < config().devices, cudaErrorInvalidDevice);
     current_device = device;
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   return call(__func__, [&] {
-    if (device < 0 || device >= config().devices) {
-      return cudaErrorInvalidDevice;
-    }
+    check(device >= 0 && device < config().devices, cudaErrorInvalidDevice);
     int const architecture = config().architecture != 0 ? config().architecture : 90;
-    switch (attribute) {
-      case cudaDevAttrMultiProcessorCount:
-        *value = config().multiprocessors;
-        return cudaSuccess;
-      case cudaDevAttrMaxSharedMemoryPerBlock:
-        *value = static_cast<int>(default_shared_bytes);
-        return cudaSuccess;
-      case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-        *value = static_cast<int>(config().shared_memory_bytes);
-        return cudaSuccess;
-      case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
-        *value = static_cast<int>(config().shared_memory_bytes + reserved_shared_bytes);
-        return cudaSuccess;
-      case cudaDevAttrWarpSize:
-        *value = 32;
-        return cudaSuccess;
-      case cudaDevAttrMaxThreadsPerBlock:
-        *value = most_threads_of_block;
-        return cudaSuccess;
-      case cudaDevAttrMaxThreadsPerMultiProcessor:
-        *value = most_threads_of_multiprocessor;
-        return cudaSuccess;
-      case cudaDevAttrComputeCapabilityMajor:
-        *value = architecture / 10;
-        return cudaSuccess;
-      case cudaDevAttrComputeCapabilityMinor:
-        *value = architecture % 10;
-        return cudaSuccess;
-      case cudaDevAttrMemoryPoolsSupported:
-        *value = 1;
-        return cudaSuccess;
-      default:
-        return cudaErrorInvalidValue;
-    }
+    std::map<cudaDeviceAttr, std::size_t> const values{
+      {cudaDevAttrMultiProcessorCount, static_cast<std::size_t>(config().multiprocessors)},
+      {cudaDevAttrMaxSharedMemoryPerBlock, default_shared_bytes},
+      {cudaDevAttrMaxSharedMemoryPerBlockOptin, config().shared_memory_bytes},
+      {cudaDevAttrMaxThreadsPerBlock, most_threads_of_block},
+      {cudaDevAttrMemoryPoolsSupported, config().has_memory_pools ? 1 : 0},
+      {cudaDevAttrComputeCapabilityMajor, static_cast<std::size_t>(architecture / 10)},
+      {cudaDevAttrComputeCapabilityMinor, static_cast<std::size_t>(architecture % 10)}};
+    auto const found = values.find(attribute);
+    check(found != values.end(), cudaErrorInvalidValue);
+    *value = static_cast<int>(found->second);
   });
 }
-
-// What is not set here is 0.
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  return call(__func__, [&] {
-    if (device < 0 || device >= config().devices) {
-      return cudaErrorInvalidDevice;
-    }
-    *properties = {};
-    std::strcpy(properties->name, "PTX interpreter");
-    properties->multiProcessorCount = config().multiprocessors;
-    properties->warpSize = 32;
-    properties->maxThreadsPerBlock = most_threads_of_block;
-    properties->sharedMemPerBlock = default_shared_bytes;
-    properties->sharedMemPerBlockOptin = config().shared_memory_bytes;
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaDeviceSynchronize() {
-  return call(__func__, [&] {
-    ++counters().synchronizations;
-    return invalidate_captures([](CUstream_st const&) { return true; }, cudaErrorStreamCaptureUnsupported);
-  });
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Kernels' properties
 
 cudaError_t cudaFuncSetAttribute(void const* address, cudaFuncAttribute attribute, int value) {
   return call(__func__, [&] {
-    Function* const function = function_at(address);
-    Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
-    if (kernel == nullptr) {
-      return cudaErrorInvalidDeviceFunction;
-    }
-    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
-        static_cast<std::size_t>(value) + kernel->static_shared_bytes > config().shared_memory_bytes) {
-      return cudaErrorInvalidValue;
-    }
-    function->dynamic_limits[current_device] = value;
-    return cudaSuccess;
+    Function& function = function_at(address);
+    Kernel const& kernel = kernel_of(function);
+    function.loaded_on.insert(current_device);
+    auto const bytes = static_cast<std::size_t>(value);  // large if negative
+    check(attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && value >= 0 &&
+            bytes + kernel.static_shared_bytes <= config().shared_memory_bytes,
+          cudaErrorInvalidValue);
+    function.dynamic_limits[current_device] = bytes;
   });
 }
 
 // What only ptxas knows, such as the number of registers, is 0.
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void const* address) {
   return call(__func__, [&] {
-    Function const* const function = function_at(address);
-    Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
-    if (kernel == nullptr) {
-      return cudaErrorInvalidDeviceFunction;
-    }
+    Function& function = function_at(address);
+    Kernel const& kernel = kernel_of(function);
+    function.loaded_on.insert(current_device);
     *attributes = {};
-    attributes->sharedSizeBytes = kernel->static_shared_bytes;
-    attributes->maxThreadsPerBlock = static_cast<int>(thread_limit(*kernel));
-    attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_limit(*function, *kernel));
-    return cudaSuccess;
+    attributes->sharedSizeBytes = kernel.static_shared_bytes;
+    attributes->maxThreadsPerBlock =
+      static_cast<int>(kernel.most_threads > 0 ? kernel.most_threads : most_threads_of_block);
+    attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_limit(function, kernel));
   });
 }
 
-// As if registers were never short.
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void const* address, int threads,
-                                                          std::size_t dynamic_bytes) {
-  return call(__func__, [&] {
-    Function const* const function = function_at(address);
-    Kernel const* const kernel = function != nullptr ? kernel_of(*function) : nullptr;
-    if (kernel == nullptr) {
-      return cudaErrorInvalidDeviceFunction;
-    }
-    if (threads <= 0) {
-      return cudaErrorInvalidValue;
-    }
-    if (static_cast<unsigned>(threads) > thread_limit(*kernel) || dynamic_bytes > dynamic_limit(*function, *kernel)) {
-      *blocks = 0;
-      return cudaSuccess;
-    }
-    std::size_t const shared = kernel->static_shared_bytes + dynamic_bytes + reserved_shared_bytes;
-    std::size_t const by_shared_memory = (config().shared_memory_bytes + reserved_shared_bytes) / shared;
-    std::size_t const by_threads = most_threads_of_multiprocessor / (static_cast<std::size_t>(threads + 31) / 32 * 32);
-    *blocks = static_cast<int>(std::min({by_shared_memory, by_threads, std::size_t{32}}));
-    return cudaSuccess;
-  });
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Memory
+// -------------------------------------------------------------------------------------------------------------- memory
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   return call(__func__, [&] {
     ++counters().allocations;
-    cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : allocate(pointer, bytes);
+    forbid_while_capturing();
+    allocate(pointer, bytes, current_device);
   });
 }
-
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().allocations;
-    cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error : allocate(pointer, bytes);
+    check(config().has_memory_pools, cudaErrorNotSupported);
+    forbid_in_capture_of(stream);
+    allocate(pointer, bytes, device_of(stream));
   });
 }
 
 cudaError_t cudaFree(void* pointer) {
   return call(__func__, [&] {
-    cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : release(pointer);
+    forbid_while_capturing();
+    release(pointer, current_device);
   });
 }
-
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return call(__func__, [&] {
-    cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error : release(pointer);
+    check(config().has_memory_pools, cudaErrorNotSupported);
+    forbid_in_capture_of(stream);
+    release(pointer, device_of(stream));
   });
 }
 
-cudaError_t cudaHostAlloc(void** pointer, std::size_t bytes, unsigned) {
-  return call(__func__, [&] {
-    ++counters().allocations;
-    cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : allocate_host(pointer, bytes);
-  });
-}
-
+// Pinned memory is ordinary memory.
 cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
   return call(__func__, [&] {
     ++counters().allocations;
-    cudaError_t const error = forbid_while_capturing();
-    return error != cudaSuccess ? error : allocate_host(pointer, bytes);
+    forbid_while_capturing();
+    *pointer = bytes == 0 ? nullptr : std::malloc(bytes);
+    check(bytes == 0 || *pointer != nullptr, cudaErrorMemoryAllocation);
+    if (bytes != 0) {
+      std::memset(*pointer, 0xff, bytes);
+      runtime().host_memory.insert(*pointer);
+    }
+  });
+}
+cudaError_t cudaFreeHost(void* pointer) {
+  return call(__func__, [&] {
+    forbid_while_capturing();
+    counters().frees += pointer != nullptr ? 1 : 0;
+    refuse_misuse(pointer == nullptr || runtime().host_memory.erase(pointer) == 1,
+                  "cudaFreeHost of what is not allocated");
+    std::free(pointer);
   });
 }
 
-cudaError_t cudaFreeHost(void* pointer) {
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, void const* pointer) {
   return call(__func__, [&] {
-    if (cudaError_t const error = forbid_while_capturing()) {
-      return error;
+    *attributes = {};
+    attributes->type = cudaMemoryTypeUnregistered;
+    if (std::optional<int> const device = device_of_memory(pointer)) {
+      attributes->type = cudaMemoryTypeDevice;
+      attributes->device = *device;
+      attributes->devicePointer = const_cast<void*>(pointer);
+    } else if (runtime().host_memory.count(const_cast<void*>(pointer)) != 0) {
+      attributes->type = cudaMemoryTypeHost;
+      attributes->devicePointer = attributes->hostPointer = const_cast<void*>(pointer);
     }
-    counters().frees += pointer != nullptr ? 1 : 0;
-    if (pointer != nullptr && runtime().host_memory.erase(pointer) == 0) {
-      return report_misuse("cudaFreeHost of what is not allocated");
-    }
-    std::free(pointer);
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaMemcpy(void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
   return call(__func__, [&] {
-    ++counters().copies;
     ++counters().synchronizations;
-    return enqueue_copy(cudaStreamLegacy, to, from, bytes, kind);
+    enqueue_copy(cudaStreamLegacy, to, from, bytes, kind);
   });
 }
-
 cudaError_t cudaMemcpyAsync(void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  return call(__func__, [&] {
-    ++counters().copies;
-    return enqueue_copy(stream, to, from, bytes, kind);
-  });
+  return call(__func__, [&] { enqueue_copy(stream, to, from, bytes, kind); });
 }
 
 cudaError_t cudaMemset(void* pointer, int value, std::size_t bytes) {
   return call(__func__, [&] {
-    ++counters().memsets;
     ++counters().synchronizations;
-    return enqueue_memset(cudaStreamLegacy, pointer, value, bytes);
+    enqueue_memset(cudaStreamLegacy, pointer, value, bytes);
   });
 }
-
 cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStream_t stream) {
-  return call(__func__, [&] {
-    ++counters().memsets;
-    return enqueue_memset(stream, pointer, value, bytes);
-  });
+  return call(__func__, [&] { enqueue_memset(stream, pointer, value, bytes); });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Streams
+// ------------------------------------------------------------------------------------------------------------- streams
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return call(__func__, [&] {
@@ -923,88 +743,48 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     (*stream)->device = current_device;
     (*stream)->flags = flags;
     runtime().streams.insert(*stream);
-    return cudaSuccess;
   });
 }
-
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return call(__func__, [&] {
-    if (runtime().streams.erase(stream) == 0) {
-      return cudaErrorInvalidResourceHandle;
-    }
+    check(runtime().streams.erase(stream) == 1, cudaErrorInvalidResourceHandle);
     delete stream;
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().synchronizations;
-    return is_default(stream) ? enqueue(stream, {cudaGraphNodeTypeEmpty, [] { return cudaSuccess; }})
-                              : forbid_in_capture_of(stream);
-  });
-}
-
-// There is nothing to wait for, as all work is done. A capture cannot go on in a second stream here, which a device
-// permits, nor wait for what is not part of it.
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  return call(__func__, [&] {
-    if (cudaError_t const error = check(stream)) {
-      return error;
-    }
-    cudaStream_t const origin = event->capturing_stream;
-    bool const stays = origin == nullptr
-                         ? !is_capturing(stream)
-                         : origin == stream && is_capturing(stream) && stream->captures == event->capture;
-    if (stays) {
-      return enqueue(stream, {cudaGraphNodeTypeWaitEvent, [] { return cudaSuccess; }});
-    }
-    invalidate_captures([=](CUstream_st const& other) { return &other == stream || &other == origin; }, cudaSuccess);
-    return cudaErrorStreamCaptureIsolation;
+    forbid_in_capture_of(stream);
+    enqueue(stream, {cudaGraphNodeTypeEmpty, [] {}});
   });
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return call(__func__, [&] {
-    if (is_default(stream)) {
-      return cudaErrorStreamCaptureUnsupported;
-    }
-    if (cudaError_t const error = check(stream)) {
-      return error;
-    }
-    if (is_capturing(stream)) {
-      return cudaErrorIllegalState;
-    }
+    check(!is_default(stream), cudaErrorStreamCaptureUnsupported);
+    check(stream);
+    check(!is_capturing(stream), cudaErrorIllegalState);
     stream->capture = cudaStreamCaptureStatusActive;
     stream->capture_mode = mode;
     stream->capturing_thread = std::this_thread::get_id();
-    ++stream->captures;
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return call(__func__, [&] {
     *graph = nullptr;
-    if (cudaError_t const error = check(stream)) {
-      return error;
-    }
-    if (!is_capturing(stream)) {
-      return cudaErrorIllegalState;
-    }
-    if (stream->capture_mode != cudaStreamCaptureModeRelaxed &&
-        stream->capturing_thread != std::this_thread::get_id()) {
-      return cudaErrorStreamCaptureWrongThread;
-    }
+    check(stream);
+    check(is_capturing(stream), cudaErrorIllegalState);
+    check(
+      stream->capture_mode == cudaStreamCaptureModeRelaxed || stream->capturing_thread == std::this_thread::get_id(),
+      cudaErrorStreamCaptureWrongThread);
     auto const status = std::exchange(stream->capture, cudaStreamCaptureStatusNone);
     std::vector<CUgraphNode_st> captured = std::exchange(stream->captured, {});
-    if (status == cudaStreamCaptureStatusInvalidated) {
-      return cudaErrorStreamCaptureInvalidated;
-    }
+    check(status == cudaStreamCaptureStatusActive, cudaErrorStreamCaptureInvalidated);
     *graph = new CUgraph_st{std::move(captured)};
-    return cudaSuccess;
   });
 }
 
@@ -1012,131 +792,56 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   return call(__func__, [&] {
     *status = cudaStreamCaptureStatusNone;
-    if (cudaError_t const error = check(stream)) {
-      return error;
-    }
+    check(stream);
     auto const& all = runtime().streams;
     bool const is_unknown = is_default(stream) && std::any_of(all.begin(), all.end(), [](cudaStream_t other) {
                               return is_capturing(other) && (other->flags & cudaStreamNonBlocking) == 0;
                             });
-    if (is_unknown) {
-      return cudaErrorStreamCaptureImplicit;
-    }
+    check(!is_unknown, cudaErrorStreamCaptureImplicit);
     *status = is_capturing(stream) ? stream->capture : cudaStreamCaptureStatusNone;
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
-  return call(__func__, [&] {
-    std::swap(*mode, thread_capture_mode);
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { std::swap(*mode, thread_capture_mode); });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Graphs
+// -------------------------------------------------------------------------------------------------------------- graphs
 
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
   return call(__func__, [&] {
-    if (nodes != nullptr) {
-      *count = std::min(*count, graph->nodes.size());
-      std::transform(graph->nodes.begin(), graph->nodes.begin() + static_cast<std::ptrdiff_t>(*count), nodes,
-                     [](CUgraphNode_st& node) { return &node; });
-    } else {
-      *count = graph->nodes.size();
+    *count = nodes == nullptr ? graph->nodes.size() : std::min(*count, graph->nodes.size());
+    for (std::size_t n = 0; nodes != nullptr && n < *count; ++n) {
+      nodes[n] = &graph->nodes[n];
     }
-    return cudaSuccess;
   });
 }
 
 cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
-  return call(__func__, [&] {
-    *type = node->type;
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { *type = node->type; });
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-  return call(__func__, [&] {
-    *executable = new CUgraphExec_st{graph->nodes};
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { *executable = new CUgraphExec_st{*graph}; });
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   return call(__func__, [&] {
     ++counters().graph_launches;
-    cudaError_t const error = forbid_in_capture_of(stream);
-    return error != cudaSuccess ? error
-                                : enqueue(stream, {cudaGraphNodeTypeEmpty, [&] { return run_all(executable->nodes); }});
+    forbid_in_capture_of(stream);
+    enqueue(stream, {cudaGraphNodeTypeEmpty, [&] {
+                       for (CUgraphNode_st const& node : executable->nodes) {
+                         node.run();
+                       }
+                     }});
   });
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  return call(__func__, [&] {
-    delete graph;
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { delete graph; });
 }
-
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
-  return call(__func__, [&] {
-    delete executable;
-    return cudaSuccess;
-  });
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Events
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  return call(__func__, [&] {
-    *event = new CUevent_st;
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  return call(__func__, [&] {
-    bool const is_captured = check(stream) == cudaSuccess && is_capturing(stream);
-    cudaError_t const error = enqueue(stream, {cudaGraphNodeTypeEventRecord, [event] {
-                                                 event->time = std::chrono::steady_clock::now();
-                                                 event->recorded = true;
-                                                 return cudaSuccess;
-                                               }});
-    if (error == cudaSuccess) {
-      event->capturing_stream = is_captured ? stream : nullptr;
-      event->capture = is_captured ? stream->captures : 0;
-    }
-    return error;
-  });
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return call(__func__, [&] {
-    ++counters().synchronizations;
-    return event->capturing_stream == nullptr ? cudaSuccess : cudaErrorCapturedEvent;
-  });
-}
-
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
-  return call(__func__, [&] {
-    if (!begin->recorded || !end->recorded) {
-      return cudaErrorInvalidResourceHandle;
-    }
-    *milliseconds = std::chrono::duration<float, std::milli>(end->time - begin->time).count();
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return call(__func__, [&] {
-    delete event;
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { delete executable; });
 }
 
 }  // extern "C"

@@ -10,55 +10,40 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <string>
 #include <vector>
+
+#include "program.hpp"
 
 namespace ptx {
 
-struct Kernel;
-struct Warp;
-struct Block;
-struct Instruction;
-
-/// Three estimates of the same work, in cycles; and two counts.
+/// Two estimates of the same work, in cycles, and a count.
 struct Estimate {
   std::uint64_t instructions = 0;
-  std::int64_t in_order = 0;      ///< Instructions in the order of the PTX, each once its operands are there
-  std::int64_t scheduled = 0;     ///< In any order within a basic block, as ptxas may put them
-  std::int64_t dataflow = 0;      ///< As many at a time as their operands allow: no schedule is faster
-  std::int64_t double_chain = 0;  ///< Operations on doubles that wait for each other, not cycles
+  std::int64_t scheduled = 0;  ///< In any order within a basic block, as ptxas may put them
+  std::int64_t dataflow = 0;   ///< As many at a time as their operands allow: no schedule is faster
 };
 
 struct WarpTiming {
   Estimate total;
   bool has_mark = false;
   Estimate mark;  ///< When the warp came to a marked instruction for the first time
-  struct Share {
-    std::uint64_t instructions = 0;
-    std::int64_t in_order = 0;
-  };
-  std::map<int, Share> by_place;  ///< By index of Kernel::places
 };
 
 /// Of the last launch while Config::keeps_timing was set: [block][warp].
 std::vector<std::vector<WarpTiming>> const& timing();
 
 /// Marks the instructions of which some place, theirs or one they are inlined at, satisfies the condition.
-void mark_instructions(Kernel& kernel, std::function<bool(std::string const& file, int line)> const& condition);
+void mark_instructions(Kernel& kernel, std::function<bool(SourcePlace const&)> const& condition);
 
 /// When registers and predicates are there, and the warp's clocks.
 struct WarpClocks {
   struct Ready {
-    std::int64_t in_order = 0, scheduled = 0, dataflow = 0;
-    std::int32_t double_chain = 0;
+    std::int64_t scheduled = 0, dataflow = 0;
   };
   std::vector<Ready> registers, predicates;
-  std::int64_t now = 0, last_done = 0;                 ///< In order
   std::int64_t dataflow_floor = 0, dataflow_most = 0;  ///< Nothing begins before the floor.
-  std::int32_t chain_floor = 0, chain_most = 0;
-  std::vector<unsigned char> used_slots;        ///< Cycles since block_begin in which something is issued
-  std::int64_t block_begin = 0, block_end = 0;  ///< Of the basic block, scheduled
+  std::vector<bool> used_slots;                        ///< Cycles since block_begin in which something is issued
+  std::int64_t block_begin = 0, block_end = 0;         ///< Of the basic block, scheduled
   std::int64_t last_store = 0, last_load = 0, scheduled_done = 0;
   WarpTiming timing;
 };

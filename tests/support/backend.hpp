@@ -31,6 +31,16 @@ using Loss = scc::cpu::Loss;
 using Workspace = scc::cpu::Workspace;
 #endif
 
+/// Both bases with both kernels; with one where that takes long, as kernels are but numbers in tables to the code that sees
+/// pixels. golden_test.cpp has both everywhere.
+inline std::vector<Setup> all_setups() {
+#if defined(SCC_TEST_BACKEND_GPU) || defined(__SANITIZE_ADDRESS__)
+  return both_bases();
+#else
+  return kernels_and_bases();
+#endif
+}
+
 /// The workspace that goes with a loss, in tests that compare the backends.
 template <class AnyLoss>
 using WorkspaceOf = std::conditional_t<std::is_same_v<AnyLoss, scc::cpu::Loss>, scc::cpu::Workspace, Workspace>;

@@ -41,17 +41,27 @@ struct Results {
 
 template <class T, class AnyLoss, class X, class Y>
 Results<T> evaluate(AnyLoss const& loss, Shape const& shape, scc::ImageBatch<X> x, scc::ImageBatch<Y> y,
-                    double grad_loss = 1) {
-  WorkspaceOf<AnyLoss> workspace;
+                    double grad_loss, WorkspaceOf<AnyLoss>& workspace) {
   Batch<T> dx(shape), dy(shape);
   double const value = loss.forward(x, y, workspace);
   loss.backward_xy(x, y, workspace, grad_loss, dx.view(), dy.view());
   return {value, workspace.rsmi(), dx.pixels, dy.pixels};
 }
 
+template <class T, class AnyLoss, class X, class Y>
+Results<T> evaluate(AnyLoss const& loss, Shape const& shape, scc::ImageBatch<X> x, scc::ImageBatch<Y> y,
+                    double grad_loss = 1) {
+  WorkspaceOf<AnyLoss> workspace;
+  return evaluate<T>(loss, shape, x, y, grad_loss, workspace);
+}
+
 template <class T, class AnyLoss>
 Results<T> evaluate(AnyLoss const& loss, Pair<T> const& pair, double grad_loss = 1) {
   return evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), grad_loss);
+}
+template <class T, class AnyLoss>
+Results<T> evaluate(AnyLoss const& loss, Pair<T> const& pair, WorkspaceOf<AnyLoss>& workspace) {
+  return evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), 1, workspace);
 }
 
 template <class T>

@@ -9,50 +9,61 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <cuda_runtime_api.h>
+#include <optional>
 #include <scc/estimator/solve.hpp>
 #include <scc/plan/plan.hpp>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "device_memory.hpp"
+#include "device_scope.hpp"
 #include "error.hpp"
 #include "tile_partition.hpp"
 #include "tuning.hpp"
 
 namespace scc::gpu {
 
-/// Plan and limits of one loss on one device, the one that was current at construction. Immutable.
+/// Plan and limits of one loss on one device. Immutable.
 class DeviceState {
 public:
-  /// Allocates the arrays of `plan` on the current device and copies them there (synchronises).
+  /// Allocates the arrays of `plan` on the device and copies them there. Waits for that copy, and for nothing else. The
+  /// current device stays as it is.
   ///
-  /// @throws Error if a CUDA call fails.
-  explicit DeviceState(Plan plan) : plan_(std::move(plan)), view_(plan_.view()) {
-    check(cudaGetDevice(&device_), "cudaGetDevice");
-    multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount);
-    shared_bytes_ = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)) - static_shared_bytes;
-
+  /// @param plan    Kept.
+  /// @param device  Number of the device; without it, the one that is current.
+  /// @throws Error if there is no such device, or a CUDA call fails.
+  explicit DeviceState(Plan plan, std::optional<int> device = std::nullopt)
+      : plan_(std::move(plan)),
+        view_(plan_.view()),
+        device_(device ? *device : current_device()),
+        multiprocessors_(attribute(cudaDevAttrMultiProcessorCount)),
+        block_shared_bytes_(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)) {
     auto const numbers = (1 + view_.functions + view_.products) * view_.basis_size;
     auto const indices = 2 * (view_.functions + view_.unknowns + view_.products);
-    memory_.allocate(static_cast<std::size_t>(numbers) * sizeof(double) +
-                     static_cast<std::size_t>(indices) * sizeof(int));
-    auto* next = static_cast<unsigned char*>(memory_.data);
-    auto const upload = [&](auto const*& array, int count) {
+    std::vector<unsigned char> arrays(static_cast<std::size_t>(numbers) * sizeof(double) +
+                                      static_cast<std::size_t>(indices) * sizeof(int));
+    memory_ = DeviceMemory(arrays.size(), device_);
+    std::size_t used = 0;
+    auto const take = [&](auto const*& array, int count) {
       std::size_t const bytes = static_cast<std::size_t>(count) * sizeof(*array);
-      check(cudaMemcpy(next, array, bytes, cudaMemcpyHostToDevice), "cudaMemcpy");
-      array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(next);
-      next += bytes;
+      std::memcpy(arrays.data() + used, array, bytes);
+      array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(
+        static_cast<unsigned char const*>(memory_.data()) + used);
+      used += bytes;
     };
-    upload(view_.one, view_.basis_size);
-    upload(view_.psi, view_.functions * view_.basis_size);
-    upload(view_.psi_psi, view_.products * view_.basis_size);
-    upload(view_.kept, view_.functions);
-    upload(view_.first_unknown, view_.functions);
-    upload(view_.unknown_i, view_.unknowns);
-    upload(view_.unknown_j, view_.unknowns);
-    upload(view_.product_i, view_.products);
-    upload(view_.product_k, view_.products);
-    // A copy from pageable memory may return before it is done, and other streams do not wait for it.
-    check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
+    take(view_.one, view_.basis_size);
+    take(view_.psi, view_.functions * view_.basis_size);
+    take(view_.psi_psi, view_.products * view_.basis_size);
+    take(view_.kept, view_.functions);
+    take(view_.first_unknown, view_.functions);
+    take(view_.unknown_i, view_.unknowns);
+    take(view_.unknown_j, view_.unknowns);
+    take(view_.product_i, view_.products);
+    take(view_.product_k, view_.products);
+    upload(arrays);
   }
 
   /// The plan of the loss, in host memory.
@@ -61,8 +72,10 @@ public:
   PlanView const& view() const { return view_; }
   /// Number of the device that has it.
   int device() const { return device_; }
-  /// Dynamic shared memory that a block can have at most, in bytes.
-  std::size_t shared_bytes() const { return shared_bytes_; }
+  /// Shared memory that a block can have at most, static and dynamic together, in bytes.
+  int block_shared_bytes() const { return block_shared_bytes_; }
+  /// Dynamic shared memory that a block of any kernel can have at most, in bytes.
+  std::size_t shared_bytes() const { return static_cast<std::size_t>(block_shared_bytes_) - static_shared_bytes; }
 
   /// Blocks that the device runs at a time in a forward pass, for each of so many parts of the moments.
   int most_forward_blocks(int parts) const {
@@ -74,7 +87,7 @@ public:
   /// Whether a solve fits the shared memory of a block.
   bool solves_in_shared_memory() const {
     auto const collected = static_cast<std::size_t>(collected_sums(most_terms()));
-    return (collected + SolveScratch::size(view_)) * sizeof(double) <= shared_bytes_;
+    return (collected + SolveScratch::size(view_)) * sizeof(double) <= shared_bytes();
   }
 
   /// Most sums that a block of a forward pass, or the blocks of all parts, leave of an image, whatever the types of the
@@ -102,16 +115,11 @@ public:
   }
 
 private:
-  struct Memory {
-    void* data = nullptr;
-
-    Memory() = default;
-    Memory(Memory const&) = delete;
-    Memory& operator=(Memory const&) = delete;
-    // The driver may be gone already, with all its memory, if the loss is a static object.
-    ~Memory() { static_cast<void>(cudaFree(data)); }
-    void allocate(std::size_t bytes) { check(cudaMalloc(&data, bytes), "cudaMalloc"); }
-  };
+  static int current_device() {
+    int device = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    return device;
+  }
 
   int attribute(cudaDeviceAttr which) const {
     int value = 0;
@@ -119,12 +127,27 @@ private:
     return value;
   }
 
+  /// Fills the device memory, in a stream of its own: the default stream cannot be used during some captures, and other
+  /// streams do not wait for it.
+  void upload(std::vector<unsigned char> const& arrays) const {
+    DeviceScope const scope(device_);
+    OutsideCaptures const outside;
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    cudaError_t const copied =
+      cudaMemcpyAsync(memory_.data(), arrays.data(), arrays.size(), cudaMemcpyHostToDevice, stream);
+    cudaError_t const waited = cudaStreamSynchronize(stream);
+    ignore(cudaStreamDestroy(stream));
+    check(copied, "cudaMemcpyAsync");
+    check(waited, "cudaStreamSynchronize");
+  }
+
   Plan plan_;
   PlanView view_;
-  int device_ = 0;
-  int multiprocessors_ = 0;
-  std::size_t shared_bytes_ = 0;
-  Memory memory_;
+  int device_;
+  int multiprocessors_;
+  int block_shared_bytes_;
+  DeviceMemory memory_;
 };
 
 }  // namespace scc::gpu

@@ -44,13 +44,15 @@ struct BackwardPass {
 };
 
 /// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the
-/// one that is used.
+/// one that is used. Not inline, so that all calls go to one unit's: kernels are static, and a unit loads its own.
 template <class = void>
 struct Dispatch {
+  /// Loads all kernels on the device of the state, which is current; throws Error if a CUDA call fails.
+  [[gnu::noinline]] static void load_kernels(DeviceState const& state);
   /// Enqueues a forward pass on the stream; throws Error if a launch fails.
-  static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
+  [[gnu::noinline]] static void forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream);
   /// Enqueues a backward pass, likewise.
-  static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
+  [[gnu::noinline]] static void backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream);
 };
 
 }  // namespace scc::gpu

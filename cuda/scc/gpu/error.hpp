@@ -13,6 +13,7 @@
 namespace scc::gpu {
 
 /// A CUDA call, or a kernel launch, that failed. what() has the call, the error's name and its text.
+/// @ingroup loss
 class Error : public std::runtime_error {
 public:
   /// @param code  What the call returned, not cudaSuccess.
@@ -29,11 +30,18 @@ private:
   cudaError_t code_;
 };
 
+/// Takes an error out of the runtime's memory of the last one, and goes on: for destructors.
+inline void ignore(cudaError_t code) noexcept {
+  if (code != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+  }
+}
+
 /// Throws Error unless `code`, the result of `call`, is success. Takes the error out of the runtime's memory of the last
 /// one, so that it does not show up again in somebody else's check.
 inline void check(cudaError_t code, char const* call) {
   if (code != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
+    ignore(code);
     throw Error(code, call);
   }
 }

@@ -11,7 +11,6 @@
 #include <string>
 
 #include "error.hpp"
-#include "tuning.hpp"
 
 namespace scc::gpu {
 
@@ -24,7 +23,7 @@ namespace scc::gpu {
 /// @param name          The kernel's name, for errors.
 /// @param grid          Blocks of the grid.
 /// @param block         Threads of a block.
-/// @param shared_bytes  Dynamic shared memory of a block; may exceed what kernels have by default.
+/// @param shared_bytes  Dynamic shared memory of a block.
 /// @param stream        Where the launch is enqueued.
 /// @param argument      The argument; its pointers are to device memory.
 /// @throws Error that names the kernel, its grid and its block.
@@ -38,10 +37,6 @@ void launch(void (*kernel)(Argument), char const* name, dim3 grid, int block, st
       check(code, call.c_str());
     }
   };
-  if (shared_bytes > default_shared_bytes) {
-    check_launch(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel),
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
-  }
   cudaLaunchConfig_t configuration{};
   configuration.gridDim = grid;
   configuration.blockDim = dim3(static_cast<unsigned>(block));

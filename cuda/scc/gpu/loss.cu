@@ -5,5 +5,3 @@
 /// The one unit that a program without CUDA code of its own compiles with nvcc.
 
 #include "loss.cuh"
-
-template struct scc::gpu::Dispatch<>;

@@ -18,6 +18,7 @@
 #include "kernels/moments.cuh"
 #include "kernels/solve.cuh"
 #include "launch.cuh"
+#include "load_kernel.cuh"
 #include "loss.hpp"
 
 namespace scc::gpu {
@@ -219,6 +220,18 @@ void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pas
 }
 
 template <class Tag>
+void Dispatch<Tag>::load_kernels(DeviceState const& state) {
+  auto const load = [&state](auto... kernels) { (load_kernel(kernels, state.block_shared_bytes()), ...); };
+  load(moments_triangle<small_triangle_degree, true>, moments_triangle<small_triangle_degree, false>);
+  load(moments_triangle<triangle_degree, true>, moments_triangle<triangle_degree, false>);
+  load(gradient_triangle<small_triangle_degree, true>, gradient_triangle<small_triangle_degree, false>);
+  load(gradient_triangle<triangle_degree, true>, gradient_triangle<triangle_degree, false>);
+  load(solve_images<SolveMemory::all>, solve_images<SolveMemory::scratch>, solve_images<SolveMemory::none>);
+  load(moments_tile<float>, moments_tile<double>, gradient_tile<float>, gradient_tile<double>);
+  load(moments_histogram<float>, moments_histogram<double>, gradient_histogram<float>, gradient_histogram<double>);
+}
+
+template <class Tag>
 void Dispatch<Tag>::forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   bool const in_double = state.plan().needs_double(pass.x.type, pass.y.type);
   if (state.plan().basis() == Basis::histogram) {
@@ -256,5 +269,8 @@ void Dispatch<Tag>::backward(DeviceState const& state, BackwardPass const& pass,
     }
   }
 }
+
+// All of it in every unit, so that the linker takes all of it from the same one.
+template struct Dispatch<>;
 
 }  // namespace scc::gpu

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <memory>
+#include <optional>
 #include <scc/detail/checks.hpp>
 #include <scc/estimator/gradient_coefficients.hpp>
 #include <scc/gradient_mode.hpp>
@@ -22,6 +23,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "device_memory.hpp"
+#include "device_scope.hpp"
 #include "device_state.hpp"
 #include "dispatch.hpp"
 #include "element_type.hpp"
@@ -39,7 +42,9 @@ namespace gpu {
 /// computes it.
 ///
 /// Immutable; may be copied, and shared between threads and streams that each have a Workspace of their own. Its tables
-/// live on the device that was current at construction, which must be current in every call.
+/// live on one device, and streams, workspaces and pixels are of that device. Any device may be current in a call, and
+/// remains so. A loss may be made and destroyed while a stream is captured; but older drivers may refuse to load its
+/// kernels if it is the same thread that captures. Graphs: see Workspace for what must live how long.
 ///
 /// Pixels may be float, double, __half, __nv_bfloat16 or std::uint8_t (0..255 stands for the domain), of different types in
 /// x and y, in any layout that an ImageBatch can describe. A pixel outside the domain counts as its nearest end, and
@@ -48,24 +53,35 @@ namespace gpu {
 /// forward(), backward() and their kin only enqueue work on the stream: they do not allocate, wait for the device or read
 /// its memory, so they can be captured in a CUDA graph. Results are bitwise the same from run to run on the same device;
 /// those of a batch and of its images one by one may differ in rounding.
+/// @ingroup loss
 class Loss {
 public:
-  /// Allocates the tables on the current device and copies them there (synchronises).
+  /// Allocates the tables on the device, copies them there, and loads the kernels. Waits for the copy, not for other
+  /// work.
   ///
   /// @param options  Parameters of the estimate.
-  /// @throws std::invalid_argument as Plan does; Error if a CUDA call fails.
-  explicit Loss(Options const& options = {}) : Loss(Plan(options)) {}
+  /// @param device   Number of the device; without it, the one that is current.
+  /// @throws std::invalid_argument as Plan does; Error if there is no such device, or a CUDA call fails.
+  explicit Loss(Options const& options = {}, std::optional<int> device = std::nullopt) : Loss(Plan(options), device) {}
 
   /// As above, for a plan made by hand.
   ///
-  /// @param plan  Kept, and shared by copies of the loss.
-  /// @throws Error if a CUDA call fails.
-  explicit Loss(Plan plan) : state_(std::make_shared<DeviceState const>(std::move(plan))) {}
+  /// @param plan    Kept, and shared by copies of the loss.
+  /// @param device  As above.
+  /// @throws Error if there is no such device, or a CUDA call fails.
+  explicit Loss(Plan plan, std::optional<int> device = std::nullopt)
+      : state_(std::make_shared<DeviceState const>(std::move(plan), device)) {
+    DeviceScope const scope(state_->device());
+    OutsideCaptures const outside;
+    Dispatch<>::load_kernels(*state_);
+  }
 
   /// The parameters of the estimate.
   Options const& options() const { return plan().options(); }
   /// The plan: the basis in use, its size and its error.
   Plan const& plan() const { return state_->plan(); }
+  /// Number of the device that the loss works on.
+  int device() const { return state_->device(); }
 
   /// L = -(1/N) sum_n rSMI_n, where rSMI_n = 2 alpha^T h - alpha^T H alpha - 1 (equation 7) of image n, to workspace.loss()
   /// and workspace.rsmi(). Two kernels, and a memset before them in the histogram basis; without images or pixels no kernel,
@@ -75,12 +91,15 @@ public:
   /// @param y          [images, channels, height, width] translation, likewise.
   /// @param workspace  Made for this loss, or a copy of it, and at least so many images. Receives what the other functions
   ///                   need.
-  /// @param stream     Where the work is enqueued. No synchronisation, no allocation; deterministic.
+  /// @param stream     Where the work is enqueued; of the loss's device. No synchronisation, no allocation;
+  ///                   deterministic.
   /// @throws std::invalid_argument before anything is enqueued, if shapes differ, an extent is negative, data is null
-  ///         where there are pixels, the workspace does not fit, or another device is current; Error if a launch fails.
+  ///         where there are pixels, or the workspace does not fit; Error if a launch fails, as it does in a stream of
+  ///         another device.
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
     require_forward(x, y, workspace);
+    DeviceScope const scope(device());
     workspace.record_.clear();
     if (x.images == 0 || x.pixels() == 0) {
       check(cudaMemsetAsync(workspace.view_.loss, 0, sizeof(double), stream), "cudaMemsetAsync");
@@ -109,8 +128,8 @@ public:
   /// @param stream     The stream of the forward pass, or one that waits for it. No synchronisation, no allocation;
   ///                   deterministic.
   /// @throws std::invalid_argument before anything is enqueued, if shapes differ, a view is not valid, dloss_dy overlaps
-  ///         itself, the workspace was not filled by this loss with a batch of this shape, or another device is
-  ///         current; Error if a launch fails.
+  ///         itself, or the workspace was not filled by this loss with a batch of this shape; Error if a launch fails,
+  ///         as it does in a stream of another device.
   template <class X, class Y, class G>
   void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, float const* grad_loss, float scale,
                 ImageBatch<G> dloss_dy, GradientMode mode, cudaStream_t stream) const {
@@ -194,17 +213,17 @@ public:
 private:
   friend class Workspace;
 
-  /// That the workspace was made for this loss, and that the device of both is current.
+  /// That the workspace was made for this loss.
   void require_own(Workspace const& workspace) const {
-    if (workspace.state_ != state_) {
-      throw std::invalid_argument("scc: the workspace was made for another loss");
+    if (workspace.state_ == state_) {
+      return;
     }
-    int current = 0;
-    check(cudaGetDevice(&current), "cudaGetDevice");
-    if (current != state_->device()) {
-      throw std::invalid_argument("scc: the loss was made on device " + std::to_string(state_->device()) +
-                                  " but device " + std::to_string(current) + " is current");
+    if (workspace.state_ != nullptr && workspace.state_->device() != device()) {
+      throw std::invalid_argument("scc: the workspace was made for a loss on device " +
+                                  std::to_string(workspace.state_->device()) + " but this loss is on device " +
+                                  std::to_string(device()));
     }
+    throw std::invalid_argument("scc: the workspace was made for another loss");
   }
 
   template <class X, class Y>
@@ -236,6 +255,7 @@ private:
     if (workspace.record_.images() == 0) {
       return;
     }
+    DeviceScope const scope(device());
     double const factor =
       static_cast<double>(scale) * gradient_factor(options(), differentiated.images, differentiated.pixels());
     BackwardPass pass{pixel_view(fixed),
@@ -264,9 +284,8 @@ inline std::size_t Workspace::bytes(Loss const& loss, std::int64_t max_images) {
 inline Workspace::Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream)
     : state_(loss.state_),
       max_images_(max_images),
-      stream_(stream) {
-  check(cudaMallocAsync(&owned_, bytes(*state_, max_images), stream), "cudaMallocAsync");
-  view_.carve(*state_, max_images, static_cast<unsigned char*>(owned_));
+      owned_(bytes(*state_, max_images), state_->device(), stream) {
+  view_.carve(*state_, max_images, static_cast<unsigned char*>(owned_.data()));
 }
 
 inline Workspace::Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes)
@@ -281,6 +300,10 @@ inline Workspace::Workspace(Loss const& loss, std::int64_t max_images, void* mem
   if (reinterpret_cast<std::uintptr_t>(memory) % WorkspaceView::alignment != 0) {
     throw std::invalid_argument("scc: the workspace's memory is not aligned to " +
                                 std::to_string(WorkspaceView::alignment) + " bytes");
+  }
+  if (int const device = device_of(memory); device >= 0 && device != loss.device()) {
+    throw std::invalid_argument("scc: the workspace's memory is on device " + std::to_string(device) +
+                                " but the loss is on device " + std::to_string(loss.device()));
   }
   view_.carve(*state_, max_images, static_cast<unsigned char*>(memory));
 }

@@ -23,9 +23,9 @@ inline Statistics Loss::statistics(Workspace const& workspace, std::int64_t imag
   auto const index = static_cast<std::size_t>(image);
   std::vector<double> moments(moment_count), alpha(unknowns);
   double rsmi = 0;
-  Workspace::read(moments.data(), workspace.view_.moments + index * moment_count, moment_count, stream);
-  Workspace::read(alpha.data(), workspace.view_.alpha + index * unknowns, unknowns, stream);
-  Workspace::read(&rsmi, workspace.view_.rsmi + index, 1, stream);
+  workspace.read(moments.data(), workspace.view_.moments + index * moment_count, moment_count, stream);
+  workspace.read(alpha.data(), workspace.view_.alpha + index * unknowns, unknowns, stream);
+  workspace.read(&rsmi, workspace.view_.rsmi + index, 1, stream);
   return statistics_in_original_kernels(plan(), moments.data(), alpha.data(), rsmi);
 }
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance.md says why they are what they are.
+/// The numbers that shape the kernels: sizes of blocks, tiles and grids. docs/performance_gpu.md has the reasons.
 
 #pragma once
 
@@ -56,8 +56,6 @@ inline constexpr int pixels_per_float_sum = 64;
 /// out-of-domain and NaN pixels are 16 bytes.
 inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
-/// Dynamic shared memory that every device gives without being asked.
-inline constexpr std::size_t default_shared_bytes = 48 * 1024 - static_shared_bytes;
 
 /// Number of moments of a triangle of this degree.
 SCC_HOST_DEVICE constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }

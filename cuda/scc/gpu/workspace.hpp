@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "device_memory.hpp"
+#include "device_scope.hpp"
 #include "device_state.hpp"
 #include "error.hpp"
 
@@ -70,7 +72,14 @@ struct WorkspaceView {
 
 /// Results and working memory of one batch at a time, on the device of its loss: O(images), not O(pixels). Fixed in size,
 /// so that passes allocate nothing. One forward pass at a time may use it, and the backward passes that follow on the same
-/// stream, or on streams that wait for it.
+/// stream, or on streams that wait for it. Any device may be current in its calls, and remains so.
+///
+/// A graph of captured passes holds the addresses of the workspace's memory, of the loss's tables, and of the caller's
+/// pixels, gradients and grad_loss: all must stay where they are for as long as the graph is launched. A workspace that
+/// is moved keeps its memory, and keeps the tables of its loss, even if that is destroyed. It may be destroyed while a
+/// stream is captured, by this thread or another. Its memory is not part of the graph: while its own stream is captured
+/// it is freed at once, and work enqueued before the capture must have finished.
+/// @ingroup loss
 class Workspace {
 public:
   /// Bytes of device memory that batches of up to `max_images` images need.
@@ -81,21 +90,24 @@ public:
   static std::size_t bytes(Loss const& loss, std::int64_t max_images);
 
   /// Owns its memory, allocated in the order of `stream` (cudaMallocAsync) and freed in its order on destruction; the
-  /// stream must outlive the workspace. Allocates; does not synchronise.
+  /// stream must outlive the workspace. On devices without memory pools, and while the stream is captured, by
+  /// cudaMalloc. Allocates; does not synchronise.
   ///
-  /// @param loss        The loss that the workspace is for; its device must be current.
+  /// @param loss        The loss that the workspace is for.
   /// @param max_images  Most images of a batch, at least 0.
-  /// @param stream      Where the memory is allocated and freed.
-  /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had.
+  /// @param stream      Where the memory is allocated and freed; of the loss's device.
+  /// @throws std::invalid_argument as bytes() does; Error if the memory cannot be had, or the stream is of another
+  ///         device.
   Workspace(Loss const& loss, std::int64_t max_images, cudaStream_t stream);
 
   /// Works in memory of the caller, which must outlive it.
   ///
   /// @param loss          The loss that the workspace is for.
   /// @param max_images    Most images of a batch, at least 0.
-  /// @param memory        Device memory, aligned to 256 bytes, of any content. May be null if memory_bytes is 0.
+  /// @param memory        Memory of the loss's device, aligned to 256 bytes, of any content.
   /// @param memory_bytes  At least bytes(loss, max_images).
-  /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes.
+  /// @throws std::invalid_argument if the memory is too small or not aligned, naming both sizes, or of another device;
+  ///         Error if a CUDA call fails.
   Workspace(Loss const& loss, std::int64_t max_images, void* memory, std::size_t memory_bytes);
 
   /// Takes the memory of the other, which can then only be assigned to or destroyed.
@@ -106,19 +118,11 @@ public:
     std::swap(max_images_, other.max_images_);
     std::swap(view_, other.view_);
     std::swap(owned_, other.owned_);
-    std::swap(stream_, other.stream_);
     std::swap(record_, other.record_);
     return *this;
   }
   Workspace(Workspace const&) = delete;
   Workspace& operator=(Workspace const&) = delete;
-  ~Workspace() {
-    // The driver may be gone already, with all its memory, if this is a static object.
-    if (owned_ != nullptr) {
-      static_cast<void>(cudaFreeAsync(owned_, stream_));
-    }
-  }
-
   /// L = -mean rSMI of the last forward pass: one number in device memory, written in the order of its stream.
   double const* loss() const { return view_.loss; }
   /// The same as a float.
@@ -126,6 +130,30 @@ public:
   /// [images] rSMI of each image of the last forward pass, in device memory; NaN for an image that held a NaN pixel or
   /// whose system could not be solved.
   double const* rsmi() const { return view_.rsmi; }
+
+  /// L = -mean rSMI of the last forward pass, in host memory. Waits for `stream`.
+  ///
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws std::invalid_argument if there was no forward pass; Error if a CUDA call fails.
+  double read_loss(cudaStream_t stream) const {
+    require_filled();
+    double loss = 0;
+    read(&loss, view_.loss, 1, stream);
+    return loss;
+  }
+
+  /// Copies L = -mean rSMI of the last forward pass. Only enqueues the copy, which can be captured; allocates nothing.
+  ///
+  /// @param loss    [1] out; pinned host memory, or device memory of any device. It must live until the stream has made
+  ///                the copy; in a graph, until its last launch has. Into pageable host memory CUDA makes the copy
+  ///                wait.
+  /// @param stream  That of the forward pass, or one that waits for it.
+  /// @throws std::invalid_argument if there was no forward pass; Error if a CUDA call fails.
+  void copy_loss(float* loss, cudaStream_t stream) const {
+    require_filled();
+    DeviceScope const scope(state_->device());
+    check(cudaMemcpyAsync(loss, view_.loss_float, sizeof(float), cudaMemcpyDefault, stream), "cudaMemcpyAsync");
+  }
 
   /// Most images of a batch.
   std::int64_t max_images() const { return max_images_; }
@@ -161,8 +189,18 @@ public:
 private:
   friend class Loss;
 
+  /// Throws std::invalid_argument unless there was a forward pass.
+  void require_filled() const {
+    if (state_ == nullptr) {
+      throw std::invalid_argument("scc: the workspace has been moved from");
+    }
+    record_.require_filled_by(state_);
+  }
+
+  /// Copies `count` elements to host memory. Waits for the stream.
   template <class T>
-  static void read(T* out, T const* device, std::size_t count, cudaStream_t stream) {
+  void read(T* out, T const* device, std::size_t count, cudaStream_t stream) const {
+    DeviceScope const scope(state_->device());
     check(cudaMemcpyAsync(out, device, count * sizeof(T), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
     check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   }
@@ -183,8 +221,7 @@ private:
   std::shared_ptr<DeviceState const> state_;
   std::int64_t max_images_ = 0;
   WorkspaceView view_{};
-  void* owned_ = nullptr;
-  cudaStream_t stream_ = nullptr;
+  DeviceMemory owned_;
   scc::detail::ForwardRecord record_;
 };
 

@@ -37,32 +37,33 @@ public:
       : instructions_(instructions),
         degree_(degree) {
     Real* coefficient = coefficients_;
-    for (int b = 1; b <= degree; ++b) {
-      for (int a = 0; a <= degree - b; ++a) {
-        *coefficient++ =
-          static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, degree + 1, differentiated, a, b));
+    for (int b0 = 1; b0 <= degree; b0 += rows) {
+      for (int a = 0; a <= degree - b0; ++a) {
+        for (int b = b0; b < b0 + rows; ++b) {
+          *coefficient++ =
+            a + b > degree
+              ? Real(0)
+              : static_cast<Real>(factor * b * moment_derivative(drsmi_dmoments, degree + 1, differentiated, a, b));
+        }
       }
     }
   }
 
   /// Writes the gradient [block_size] of the differentiated block.
   void evaluate(PixelBlock<Real> const& fixed, PixelBlock<Real> const& differentiated, Real* gradient) {
-    if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(fixed.t, differentiated.t, gradient);
-    } else {
-      evaluate_lanes<baseline_bytes>(fixed.t, differentiated.t, gradient);
-    }
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA {
+      evaluate_lanes<decltype(bytes)::value>(fixed.t, differentiated.t, gradient);
+    });
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(Real const* fixed, Real const* differentiated, Real* gradient) {
-    evaluate_lanes<avx2_bytes>(fixed, differentiated, gradient);
-  }
+  static constexpr int rows = 2;  // values of b that go together
 
   template <int Bytes>
   SCC_ALWAYS_INLINE void evaluate_lanes(Real const* fixed, Real const* differentiated, Real* gradient) {
     using L = Lanes<Real, Bytes>;
-    // Several lanes go together, so that each coefficient is fetched once for all of them.
+    // Several lanes go together, so that each coefficient is fetched once for all of them; and several b, so that each
+    // T_a is.
     constexpr int together = 4;
     constexpr int stride = together * L::count;
     alignas(64) Real table[chebyshev::max_degree * stride];  // T_a(fixed), a < D
@@ -88,23 +89,38 @@ private:
         total[g] = L::broadcast(Real(0));
       }
       Real const* coefficient = coefficients_;
-      for (int b = 1; b <= degree_; ++b) {
-        L inner[together];
+      for (int b = 1; b <= degree_; b += rows) {
+        L inner[rows][together];
         SCC_UNROLL
         for (int g = 0; g < together; ++g) {
-          inner[g] = L::broadcast(Real(0));
+          SCC_UNROLL
+          for (int row = 0; row < rows; ++row) {
+            inner[row][g] = L::broadcast(Real(0));
+          }
         }
-        for (int a = 0; a <= degree_ - b; ++a) {
-          L const c = L::broadcast(*coefficient++);
+        for (int a = 0; a <= degree_ - b; ++a, coefficient += rows) {
+          L t[together];
           SCC_UNROLL
           for (int g = 0; g < together; ++g) {
-            inner[g].add_product(c, L::load(table + a * stride + g * L::count));
+            t[g] = L::load(table + a * stride + g * L::count);
+            t[g].keep();
+          }
+          SCC_UNROLL
+          for (int row = 0; row < rows; ++row) {
+            L const c = L::broadcast(coefficient[row]);
+            SCC_UNROLL
+            for (int g = 0; g < together; ++g) {
+              inner[row][g].add_product(c, t[g]);
+            }
           }
         }
         SCC_UNROLL
-        for (int g = 0; g < together; ++g) {
-          total[g].add_product(u[g], inner[g]);
-          chebyshev::advance(two_t[g], u_previous[g], u[g]);
+        for (int row = 0; row < rows; ++row) {
+          SCC_UNROLL
+          for (int g = 0; g < together; ++g) {
+            total[g].add_product(u[g], inner[row][g]);
+            chebyshev::advance(two_t[g], u_previous[g], u[g]);
+          }
         }
       }
       SCC_UNROLL
@@ -116,7 +132,7 @@ private:
 
   Instructions instructions_;
   int degree_;
-  alignas(64) Real coefficients_[chebyshev::max_degree * (chebyshev::max_degree + 1) / 2];
+  alignas(64) Real coefficients_[(chebyshev::max_degree + rows) * (chebyshev::max_degree + 1) / 2 + rows];
 };
 
 /// Gradient in the histogram basis: the sum over the 4 x 4 bins that a pixel touches.
@@ -139,18 +155,11 @@ public:
   /// Writes the gradient of the first `count` pixels of the differentiated block.
   void evaluate(PixelBlock<double> const& fixed, PixelBlock<double> const& differentiated, int count,
                 double* gradient) {
-    if (instructions_ == Instructions::avx2) {
-      evaluate_avx2(fixed.t, differentiated.t, count, gradient);
-    } else {
-      evaluate_pixels(fixed.t, differentiated.t, count, gradient);
-    }
+    with_instructions(instructions_,
+                      [&](auto) SCC_INLINE_LAMBDA { evaluate_pixels(fixed.t, differentiated.t, count, gradient); });
   }
 
 private:
-  SCC_TARGET_AVX2 void evaluate_avx2(double const* fixed, double const* differentiated, int count, double* gradient) {
-    evaluate_pixels(fixed, differentiated, count, gradient);
-  }
-
   SCC_ALWAYS_INLINE void evaluate_pixels(double const* fixed, double const* differentiated, int count,
                                          double* gradient) {
     int const intervals = basis_size_ - spline::extra_bins;
@@ -206,7 +215,7 @@ void differentiate_pixels(Instructions instructions, Plan const& plan, PixelRead
       for_each_block(instructions, fixed, differentiated, image, chunks.start(chunk), chunks.length(chunk),
                      [&](auto const& fixed_block, auto const& differentiated_block, std::int64_t at, int length) {
                        evaluate(fixed_block, differentiated_block, length);
-                       gradient.store(image, at, length, values, differentiated_block.outside);
+                       gradient.store(image, at, length, values, differentiated_block);
                      });
     };
     if constexpr (std::is_same_v<Real, double>) {

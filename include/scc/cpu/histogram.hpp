@@ -45,16 +45,10 @@ public:
 
   /// Adds the first `count` pixels of two blocks.
   void add(PixelBlock<double> const& x, PixelBlock<double> const& y, int count) {
-    if (instructions_ == Instructions::avx2) {
-      add_avx2(x.t, y.t, count);
-    } else {
-      add_pixels(x.t, y.t, count);
-    }
+    with_instructions(instructions_, [&](auto) SCC_INLINE_LAMBDA { add_pixels(x.t, y.t, count); });
   }
 
 private:
-  SCC_TARGET_AVX2 void add_avx2(double const* x, double const* y, int count) { add_pixels(x, y, count); }
-
   SCC_ALWAYS_INLINE void add_pixels(double const* x, double const* y, int count) {
     // Adding this constant to a double below 2^51 leaves its nearest integer in the low bits of the sum.
     double const shift = 6755399441055744.0;  // 1.5 * 2^52

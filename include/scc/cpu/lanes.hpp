@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "../config.hpp"
 
@@ -32,6 +33,12 @@ struct Lanes {
   SCC_ALWAYS_INLINE friend Lanes operator*(Lanes const& a, Lanes const& b) { return {a.v * b.v}; }
   /// this += a * b, one rounding where the processor has such an instruction.
   SCC_ALWAYS_INLINE void add_product(Lanes const& a, Lanes const& b) { v += a.v * b.v; }
+  /// Has the compiler hold the lanes in a register: it may not load them again.
+  SCC_ALWAYS_INLINE void keep() {
+#if defined(__x86_64__) && !defined(__clang__)
+    asm("" : "+v"(v));
+#endif
+  }
   /// Loads from memory aligned to `Bytes`.
   SCC_ALWAYS_INLINE static Lanes load(Real const* aligned) {
     Lanes lanes;
@@ -65,6 +72,7 @@ struct Lanes {
   void add_product(Lanes const& a, Lanes const& b) {
     for (int k = 0; k < count; ++k) v[k] += a.v[k] * b.v[k];
   }
+  void keep() {}
   static Lanes load(Real const* aligned) {
     Lanes lanes;
     for (int k = 0; k < count; ++k) lanes.v[k] = aligned[k];
@@ -80,32 +88,66 @@ struct Lanes {
 enum class Instructions {
   baseline,  ///< What every processor of the target has.
   avx2,      ///< AVX2 and FMA, of x86-64.
+  avx512,    ///< AVX-512 F, VL and DQ, of x86-64.
 };
 
-/// What the processor at hand has.
+/// The best that the processor at hand has.
 inline Instructions available_instructions() {
 #if defined(__GNUC__) && defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return Instructions::avx2;
+    bool const has_avx512 =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    return has_avx512 ? Instructions::avx512 : Instructions::avx2;
   }
 #endif
   return Instructions::baseline;
 }
 
-/// Bytes of the lanes of Instructions::baseline.
-inline constexpr int baseline_bytes = 16;
-/// Bytes of the lanes of Instructions::avx2.
-inline constexpr int avx2_bytes = 32;
+/// Bytes of the widest lanes.
+inline constexpr int max_lane_bytes = 64;
+
+/// Bytes of the lanes of some instructions.
+constexpr int lane_bytes(Instructions instructions) {
+  return instructions == Instructions::avx512 ? 64 : instructions == Instructions::avx2 ? 32 : 16;
+}
 
 #if defined(__GNUC__) && defined(__x86_64__)
-/// Compiles one function for processors that have AVX2 and FMA.
-#define SCC_TARGET_AVX2 __attribute__((target("avx2,fma")))
-/// The same, and all that it calls with it.
-#define SCC_TARGET_AVX2_ALL __attribute__((target("avx2,fma"), flatten))
+/// Compiles a function, and all that it calls, for processors that have AVX2 and FMA.
+#define SCC_TARGET_AVX2 __attribute__((target("avx2,fma"), flatten))
+/// The same for AVX-512 F, VL and DQ.
+#define SCC_TARGET_AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"), flatten))
 #else
 #define SCC_TARGET_AVX2
-#define SCC_TARGET_AVX2_ALL
+#define SCC_TARGET_AVX512
 #endif
+
+/// body(bytes) for processors that have AVX2 and FMA.
+template <class Body>
+SCC_TARGET_AVX2 auto with_avx2(Body const& body) {
+  return body(std::integral_constant<int, lane_bytes(Instructions::avx2)>{});
+}
+/// body(bytes) for processors that have AVX-512.
+template <class Body>
+SCC_TARGET_AVX512 auto with_avx512(Body const& body) {
+  return body(std::integral_constant<int, lane_bytes(Instructions::avx512)>{});
+}
+
+/// Calls body(bytes) compiled for the instructions, where `bytes` is lane_bytes() as an integral_constant.
+///
+/// @param instructions  Instructions to use; the processor must have them.
+/// @param body          Functor, inlined with all that it calls.
+/// @return what the body returns.
+template <class Body>
+auto with_instructions(Instructions instructions, Body const& body) {
+  switch (instructions) {
+    case Instructions::avx512:
+      return with_avx512(body);
+    case Instructions::avx2:
+      return with_avx2(body);
+    default:
+      return body(std::integral_constant<int, lane_bytes(Instructions::baseline)>{});
+  }
+}
 
 }  // namespace scc::cpu

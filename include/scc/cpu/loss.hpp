@@ -38,6 +38,7 @@ namespace scc::cpu {
 /// Pixels may be float, double, Eigen::half, Eigen::bfloat16 or std::uint8_t (0..255 stands for the domain), of different
 /// types in x and y, in any layout that an ImageBatch can describe. A pixel outside the domain counts as its nearest end,
 /// and its gradient is 0. A NaN pixel makes the rSMI and the gradient of its image, and the loss, NaN.
+/// @ingroup loss
 class Loss {
 public:
   /// @param options  Parameters of the estimate.

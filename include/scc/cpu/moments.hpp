@@ -5,7 +5,8 @@
 /// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D.
 ///
 /// A block of pixels is a small matrix product, T(x) T(y)^T over the block, of which only the triangle is wanted. It is
-/// cut into tiles of tile_rows x tile_columns accumulators that stay in registers while the block goes by.
+/// cut into tiles whose sums stay in registers while the block goes by: rectangles, and at the end of each group of rows
+/// a trapezoid along the diagonal.
 
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 
 #include "../diagnostics.hpp"
 #include "../estimator/chebyshev.hpp"
@@ -31,18 +33,15 @@ namespace scc::cpu {
 template <class Real>
 class ChebyshevMoments {
 public:
-  static constexpr int tile_rows = 4;     ///< Values of a in a tile
-  static constexpr int tile_columns = 3;  ///< Values of b in a tile
-  /// Sums of a tile.
-  static constexpr int tile_size = tile_rows * tile_columns;
+  static constexpr int tile_rows = 4;  ///< Values of a in a tile
 
   /// Number of Reals of memory that an instance needs, aligned to 64 bytes.
   static std::size_t table_size(int degree) {
-    return static_cast<std::size_t>(padded(degree + 1, tile_rows) + padded(degree + 1, tile_columns)) * block_size +
-           static_cast<std::size_t>(tiles(degree)) * tile_size * max_lanes;
+    return static_cast<std::size_t>(2 * rows(degree)) * block_size +
+           static_cast<std::size_t>(sum_count(degree)) * max_lanes;
   }
   /// Number of doubles of memory that an instance needs, aligned to 64 bytes.
-  static std::size_t sum_size(int degree) { return static_cast<std::size_t>(tiles(degree)) * tile_size * max_lanes; }
+  static std::size_t sum_size(int degree) { return static_cast<std::size_t>(sum_count(degree)) * max_double_lanes; }
 
   /// @param instructions  Instructions to use; the processor must have them.
   /// @param degree        D
@@ -52,8 +51,8 @@ public:
       : instructions_(instructions),
         degree_(degree),
         x_table_(tables),
-        y_table_(x_table_ + static_cast<std::ptrdiff_t>(padded(degree + 1, tile_rows)) * block_size),
-        lane_sums_(y_table_ + static_cast<std::ptrdiff_t>(padded(degree + 1, tile_columns)) * block_size),
+        y_table_(x_table_ + static_cast<std::ptrdiff_t>(rows(degree)) * block_size),
+        lane_sums_(y_table_ + static_cast<std::ptrdiff_t>(rows(degree)) * block_size),
         sums_(sums) {
     // The rows beyond the degree are multiplied like the others, into sums that nobody reads.
     std::fill(tables, tables + table_size(degree), Real(0));
@@ -62,29 +61,23 @@ public:
 
   /// Adds the first `count` pixels of two blocks.
   void add(PixelBlock<Real> const& x, PixelBlock<Real> const& y, int count) {
-    if (instructions_ == Instructions::avx2) {
-      add_avx2(x.t, y.t, count);
-    } else {
-      add_lanes<baseline_bytes>(x.t, y.t, count);
-    }
+    with_instructions(instructions_,
+                      [&](auto bytes) SCC_INLINE_LAMBDA { add_lanes<decltype(bytes)::value>(x.t, y.t, count); });
   }
 
   /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
   void finish(double* totals) {
-    for (int k = 0; k < tiles(degree_) * tile_size * lanes(); ++k) {
-      sums_[k] += static_cast<double>(lane_sums_[k]);
-    }
-    double const* tile = sums_;
-    for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
-      for (int b0 = 0; b0 <= degree_ - a0; b0 += tile_columns, tile += tile_size * lanes()) {
-        for (int a = a0; a < std::min(a0 + tile_rows, degree_ + 1); ++a) {
-          for (int b = b0; b < std::min(b0 + tile_columns, degree_ + 1 - a); ++b) {
-            double const* const lane = tile + ((a - a0) * tile_columns + (b - b0)) * lanes();
-            totals[row_start(a) + b] = std::accumulate(lane, lane + lanes(), 0.0);
-          }
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA { flush<decltype(bytes)::value>(); });
+    int const lanes = lane_bytes(instructions_) / static_cast<int>(sizeof(double));
+    double const* lane = sums_;
+    for_each_tile(instructions_ == Instructions::avx512, [&](auto tile, int a0, int b0) {
+      for (std::size_t sum = 0; sum < tile.size; ++sum, lane += lanes) {
+        int const a = a0 + tile.row(sum), b = b0 + tile.column(sum);
+        if (a + b <= degree_) {
+          totals[row_start(a) + b] = std::accumulate(lane, lane + lanes, 0.0);
         }
       }
-    }
+    });
   }
 
   /// Index of the term (a, 0) in the packed triangle that finish() writes.
@@ -92,23 +85,79 @@ public:
 
 private:
   static constexpr int pixels_per_lane = 128;
-  static constexpr int max_lanes = avx2_bytes / static_cast<int>(sizeof(Real));
+  static constexpr int max_lanes = max_lane_bytes / static_cast<int>(sizeof(Real));
+  static constexpr int max_double_lanes = max_lane_bytes / static_cast<int>(sizeof(double));
 
-  static int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
+  /// A rectangle of sums, and with `Diagonal` a triangle to the right of it: row i has Columns + tile_rows - 1 - i sums.
+  template <int Columns, bool Diagonal>
+  struct Tile {
+    static constexpr int columns(int row) { return Columns + (Diagonal ? tile_rows - 1 - row : 0); }
+    static constexpr std::size_t size = tile_rows * Columns + (Diagonal ? tile_rows * (tile_rows - 1) / 2 : 0);
+    /// Row of a sum, which are numbered row by row.
+    static constexpr int row(std::size_t at) {
+      int i = 0, sum = static_cast<int>(at);
+      for (; sum >= columns(i); ++i) {
+        sum -= columns(i);
+      }
+      return i;
+    }
+    /// Column of a sum.
+    static constexpr int column(std::size_t at) {
+      int sum = static_cast<int>(at);
+      for (int i = 0; sum >= columns(i); ++i) {
+        sum -= columns(i);
+      }
+      return sum;
+    }
+  };
 
-  static int tiles(int degree) {
+  /// Has the compiler compute a number that it would leave to the program.
+  template <int Value>
+  static constexpr int constant = Value;
+
+  /// Columns of the rectangles that start in row a0.
+  static int full_columns(int degree, int a0) { return std::max(degree + 2 - tile_rows - a0, 0); }
+
+  /// Rows of a table: those of the last tile may lie beyond the degree.
+  static int rows(int degree) { return (degree + tile_rows) / tile_rows * tile_rows; }
+
+  static int sum_count(int degree) {
     int count = 0;
     for (int a0 = 0; a0 <= degree; a0 += tile_rows) {
-      count += (degree - a0) / tile_columns + 1;
+      count += tile_rows * full_columns(degree, a0) + tile_rows * (tile_rows - 1) / 2;
     }
     return count;
   }
 
-  int lanes() const {
-    return (instructions_ == Instructions::avx2 ? avx2_bytes : baseline_bytes) / static_cast<int>(sizeof(Real));
+  /// Calls body(tile, a0, b0) for all tiles; wide ones are for 32 registers.
+  template <class Body>
+  SCC_ALWAYS_INLINE void for_each_tile(bool wide, Body const& body) const {
+    for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
+      int const columns = full_columns(degree_, a0);
+      int b0 = 0;
+      for (; wide && columns - b0 >= 6; b0 += 6) {
+        body(Tile<6, false>{}, a0, b0);
+      }
+      for (; columns - b0 >= 3; b0 += 3) {
+        body(Tile<3, false>{}, a0, b0);
+      }
+      switch (columns - b0) {
+        case 0:
+          body(Tile<0, true>{}, a0, b0);
+          break;
+        case 1:
+          body(Tile<1, true>{}, a0, b0);
+          break;
+        default:
+          if (wide) {
+            body(Tile<2, true>{}, a0, b0);
+          } else {
+            body(Tile<2, false>{}, a0, b0);
+            body(Tile<0, true>{}, a0, b0 + 2);
+          }
+      }
+    }
   }
-
-  SCC_TARGET_AVX2 void add_avx2(Real const* x, Real const* y, int count) { add_lanes<avx2_bytes>(x, y, count); }
 
   template <int Bytes>
   SCC_ALWAYS_INLINE void add_lanes(Real const* x, Real const* y, int count) {
@@ -120,29 +169,35 @@ private:
       }
     }
     Real* tile = lane_sums_;
-    for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
-      for (int b0 = 0; b0 <= degree_ - a0; b0 += tile_columns, tile += tile_size * Lanes<Real, Bytes>::count) {
-        add_tile<Bytes>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile);
-      }
-    }
+    for_each_tile(Bytes == 64, [&](auto shape, int a0, int b0) SCC_INLINE_LAMBDA {
+      using Shape = decltype(shape);
+      add_tile<Bytes, Shape>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile,
+                             std::make_index_sequence<Shape::columns(0)>{}, std::make_index_sequence<Shape::size>{});
+      tile += Shape::size * Lanes<Real, Bytes>::count;
+    });
     ++blocks_;
     if (blocks_ * block_size >= pixels_per_lane * Lanes<Real, Bytes>::count) {
       flush<Bytes>();
     }
   }
 
-  /// Moves the lanes' sums to the doubles.
+  /// Moves the lanes' sums to the doubles; of floats, the two halves of the lanes are added in double.
   template <int Bytes>
   SCC_ALWAYS_INLINE void flush() {
-    constexpr int count = Lanes<Real, Bytes>::count;
-    Real* const end = lane_sums_ + tiles(degree_) * tile_size * count;
+    using L = Lanes<Real, Bytes>;
+    constexpr int doubles = Bytes / static_cast<int>(sizeof(double));
+    Real* const end = lane_sums_ + sum_count(degree_) * L::count;
     double* to = sums_;
-    for (Real* from = lane_sums_; from < end; from += count, to += count) {
+    for (Real* from = lane_sums_; from < end; from += L::count, to += doubles) {
       SCC_UNROLL
-      for (int k = 0; k < count; ++k) {
-        to[k] += static_cast<double>(from[k]);
+      for (int k = 0; k < doubles; ++k) {
+        auto sum = static_cast<double>(from[k]);
+        if constexpr (L::count > doubles) {
+          sum += static_cast<double>(from[k + doubles]);
+        }
+        to[k] += sum;
       }
-      Lanes<Real, Bytes>::broadcast(Real(0)).store(from);
+      L::broadcast(Real(0)).store(from);
     }
     blocks_ = 0;
   }
@@ -171,28 +226,18 @@ private:
     }
   }
 
-  template <int Bytes>
-  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums) {
+  template <int Bytes, class Tile, std::size_t... Column, std::size_t... Sum>
+  static SCC_ALWAYS_INLINE void add_tile(Real const* x, Real const* y, Real* sums, std::index_sequence<Column...>,
+                                         std::index_sequence<Sum...>) {
     using L = Lanes<Real, Bytes>;
-    L sum[tile_size];
-    SCC_UNROLL
-    for (int i = 0; i < tile_size; ++i) {
-      sum[i] = L::broadcast(Real(0));
-    }
+    L sum[Tile::size];
+    ((sum[Sum] = L::broadcast(Real(0))), ...);
     for (int k = 0; k < block_size; k += L::count) {
-      L const y0 = L::load(y + k), y1 = L::load(y + block_size + k), y2 = L::load(y + 2 * block_size + k);
-      SCC_UNROLL
-      for (int i = 0; i < tile_rows; ++i) {
-        L const xi = L::load(x + i * block_size + k);
-        sum[i * tile_columns].add_product(xi, y0);
-        sum[i * tile_columns + 1].add_product(xi, y1);
-        sum[i * tile_columns + 2].add_product(xi, y2);
-      }
+      L const yj[] = {L::load(y + Column * block_size + k)...};
+      (sum[Sum].add_product(L::load(x + constant<Tile::row(Sum)> * block_size + k), yj[constant<Tile::column(Sum)>]),
+       ...);
     }
-    SCC_UNROLL
-    for (int i = 0; i < tile_size; ++i) {
-      (L::load(sums + i * L::count) + sum[i]).store(sums + i * L::count);
-    }
+    ((L::load(sums + Sum * L::count) + sum[Sum]).store(sums + Sum * L::count), ...);
   }
 
   Instructions instructions_;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "../detail/collapsed_shape.hpp"
@@ -42,7 +43,7 @@ struct PixelBlock {
   using Flag = typename NormalizedPixel<Real>::Flag;
 
   alignas(64) Real t[block_size];        ///< Pixel values clamped and mapped to [-1, 1], of a NaN the lower end.
-  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain.
+  alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain; not set if outside_count is 0.
   std::int64_t outside_count;            ///< Pixels outside the domain
   std::int64_t nan_count;                ///< NaN pixels
 };
@@ -65,6 +66,10 @@ public:
   template <class Body>
   void for_each(std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) const {
     std::int64_t const run_length = shape_.extent[2], step = strides_[2];
+    if (start + count <= run_length) {  // no division
+      body(image * image_stride_ + start * step, step, 0, count);
+      return;
+    }
     std::int64_t run = start / run_length;
     std::int64_t within = start % run_length;
     for (std::int64_t offset = 0; offset < count; ++run, within = 0) {
@@ -81,15 +86,34 @@ private:
   AxisStrides strides_{};
 };
 
-/// Maps the raw values in block.t to [-1, 1], and flags and counts the out-of-domain and NaN pixels.
+/// Maps values [block_size] to block.t in [-1, 1], and flags and counts the out-of-domain and NaN pixels.
+///
+/// @param domain_map  Of the type of the pixels.
+/// @param values      Of the pixels; may be block.t.
+/// @param block       Out.
 template <class Real>
-SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, PixelBlock<Real>& block) {
-  // A copy, which the stores below cannot touch, so that the loop can be vectorised.
+SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, Real const* values, PixelBlock<Real>& block) {
+  // A copy, which the stores below cannot touch, so that the loops can be vectorised.
   DomainMap<Real> const domain = domain_map;
   using Flag = typename PixelBlock<Real>::Flag;
+  block.outside_count = 0;
+  block.nan_count = 0;
+  // Most blocks have neither kind, and are done here.
+  Flag clamped_bits = 0, magnitude = 0;
+  for (int k = 0; k < block_size; ++k) {
+    Flag const bits = bits_of(values[k]);
+    clamped_bits |= bits ^ bits_of(domain.clamp(values[k]));
+    magnitude = std::max(magnitude, static_cast<Flag>(bits & std::numeric_limits<Flag>::max()));
+  }
+  if (clamped_bits == 0 && !is_nan(magnitude)) {
+    for (int k = 0; k < block_size; ++k) {
+      block.t[k] = domain.map(values[k]);
+    }
+    return;
+  }
   Flag outside_count = 0, nan_count = 0;
   for (int k = 0; k < block_size; ++k) {
-    NormalizedPixel<Real> const pixel = domain.normalize(block.t[k]);
+    NormalizedPixel<Real> const pixel = domain.normalize(values[k]);
     block.t[k] = pixel.t;
     block.outside[k] = pixel.outside;
     outside_count += pixel.outside;
@@ -97,12 +121,6 @@ SCC_ALWAYS_INLINE void normalize_block(DomainMap<Real> const& domain_map, PixelB
   }
   block.outside_count = outside_count;
   block.nan_count = nan_count;
-}
-
-/// normalize_block() for processors that have AVX2.
-template <class Real>
-SCC_TARGET_AVX2 void normalize_block_avx2(DomainMap<Real> const& domain, PixelBlock<Real>& block) {
-  normalize_block(domain, block);
 }
 
 /// Reads the pixels of a batch, block by block. What the passes over the pixels see of the type of its elements: they are
@@ -117,6 +135,7 @@ public:
       : domain_(make_domain_map<Real>(options, element_type<T>)),
         runs_(view),
         data_(view.data),
+        is_real_(std::is_same_v<std::remove_const_t<T>, Real>),
         read_(&read<std::remove_const_t<T>>) {}
 
   /// Reads pixels [start, start + count) of an image, count <= block_size.
@@ -125,15 +144,16 @@ public:
     if (count < block_size) {
       std::fill(block.t + count, block.t + block_size, domain_.lowest);
     }
+    Real const* values = block.t;
     runs_.for_each(image, start, count,
                    [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
-                     read_(domain_, data_, first, step, length, block.t + offset);
+                     if (is_real_ && step == 1 && length == block_size) {
+                       values = static_cast<Real const*>(data_) + first;
+                     } else {
+                       read_(domain_, data_, first, step, length, block.t + offset);
+                     }
                    });
-    if (instructions == Instructions::avx2) {
-      normalize_block_avx2(domain_, block);
-    } else {
-      normalize_block(domain_, block);
-    }
+    with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { normalize_block(domain_, values, block); });
   }
 
 private:
@@ -156,6 +176,7 @@ private:
   DomainMap<Real> domain_;
   PixelRuns runs_;
   void const* data_;
+  bool is_real_;  // pixels are Reals, and need not be copied
   void (*read_)(DomainMap<Real> const&, void const*, std::int64_t, std::int64_t, std::int64_t, Real*);
 };
 
@@ -191,13 +212,15 @@ public:
         data_(view.data),
         write_(mode == GradientMode::accumulate ? &write<G, true> : &write<G, false>) {}
 
-  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
+  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0;
+  /// `block` has these pixels.
   void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
-             Flag const* outside) const {
-    runs_.for_each(image, start, count,
-                   [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
-                     write_(data_, first, step, length, gradient + offset, outside + offset);
-                   });
+             PixelBlock<Real> const& block) const {
+    Flag const* const outside = block.outside_count > 0 ? block.outside : nullptr;
+    runs_.for_each(
+      image, start, count, [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
+        write_(data_, first, step, length, gradient + offset, outside == nullptr ? nullptr : outside + offset);
+      });
   }
 
 private:
@@ -207,10 +230,10 @@ private:
     // A double buffer keeps its digits and its range whatever the pixels are.
     using Sum = std::conditional_t<std::is_same_v<G, double>, double, Real>;
     G* const elements = static_cast<G*>(data) + first;
-    auto const write_every = [&](std::int64_t stride) {
+    auto const write_every = [&](std::int64_t stride, auto is_outside) {
       for (std::int64_t k = 0; k < length; ++k) {
         G& target = elements[k * stride];
-        auto result = static_cast<Sum>(outside[k] != 0 ? Real(0) : gradient[k]);
+        auto result = static_cast<Sum>(is_outside(k) ? Real(0) : gradient[k]);
         if constexpr (Accumulates) {
           result = static_cast<Sum>(target) + result;
         }
@@ -222,7 +245,11 @@ private:
         }
       }
     };
-    step == 1 ? write_every(1) : write_every(step);
+    auto const write_all = [&](auto is_outside) {
+      step == 1 ? write_every(1, is_outside) : write_every(step, is_outside);
+    };
+    outside == nullptr ? write_all([](std::int64_t) { return false; })
+                       : write_all([&](std::int64_t k) { return outside[k] != 0; });
   }
 
   PixelRuns runs_;

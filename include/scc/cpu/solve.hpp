@@ -21,12 +21,6 @@
 
 namespace scc::cpu {
 
-/// solve() for processors that have AVX2.
-SCC_TARGET_AVX2_ALL inline double solve_avx2(PlanView const& plan, double const* moments, SolveScratch const& scratch,
-                                             double* drsmi_dmoments) {
-  return solve(SerialTeam{}, plan, moments, scratch, drsmi_dmoments);
-}
-
 /// Moments of each image -> its rSMI, alpha and d rSMI / d moments; NaN in all of them, and in the moments, if the
 /// image has a NaN pixel.
 ///
@@ -58,9 +52,8 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
       return;
     }
     SolveScratch const parts(plan, scratch.solve.data() + scratch_size * static_cast<std::size_t>(thread));
-    results.rsmi[index] = instructions == Instructions::avx2
-                            ? solve_avx2(plan, moments, parts, drsmi_dmoments)
-                            : solve(SerialTeam{}, plan, moments, parts, drsmi_dmoments);
+    results.rsmi[index] = with_instructions(
+      instructions, [&](auto) SCC_INLINE_LAMBDA { return solve(SerialTeam{}, plan, moments, parts, drsmi_dmoments); });
     std::copy(parts.alpha, parts.alpha + unknowns, alpha);
   });
 }

@@ -62,6 +62,7 @@ struct ForwardScratch {
 /// Results and working memory of one batch at a time: O(images), not O(pixels). It owns its memory and keeps it between
 /// calls, so that calls of the same size or smaller allocate nothing. One thread at a time may pass it to forward();
 /// after that any number of threads may read it.
+/// @ingroup loss
 class Workspace {
 public:
   /// rSMI of each image of the last forward pass, [images], or none if the images had no pixels; NaN for an image that

@@ -17,18 +17,30 @@
 
 namespace scc {
 
-/// Whether a number is NaN, by its bits: holds where compiler flags promise that there are no NaNs.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) {
+/// The bits of a number.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int32_t bits_of(float value) {
   std::int32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7fffffff) > 0x7f800000;
+  return bits;
 }
 /// Likewise.
-SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE std::int64_t bits_of(double value) {
   std::int64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+/// Whether a number is NaN, by its bits or those of its magnitude: holds where compiler flags promise that there are no
+/// NaNs. The larger the magnitude, the larger its bits, and a NaN's are the largest.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(std::int32_t bits) { return (bits & 0x7fffffff) > 0x7f800000; }
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(std::int64_t bits) {
   return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
 }
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(float value) { return is_nan(bits_of(value)); }
+/// Likewise.
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE bool is_nan(double value) { return is_nan(bits_of(value)); }
 
 /// The larger of two numbers that are not NaN: one instruction, if it is spelled like this.
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE float larger(float a, float b) {
@@ -90,10 +102,18 @@ struct DomainMap {
 #endif
     // The ends are inside for certain; the centre is not, where the pixel type has no number near it.
     Real const finite = nan ? lowest : value;
-    Real const inside = smaller(larger(finite, lowest), highest);
-    Real const t = (inside - center) * scale;
-    return {smaller(larger(t, Real(-1)), Real(1)), inside != finite ? 1 : 0, nan ? 1 : 0};
+    Real const inside = clamp(finite);
+    return {map(inside), inside != finite ? 1 : 0, nan ? 1 : 0};
   }
+
+  /// t of a value in the domain.
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real map(Real inside) const {
+    Real const t = (inside - center) * scale;
+    return smaller(larger(t, Real(-1)), Real(1));
+  }
+
+  /// The nearest value in the domain, of a number that is not NaN.
+  SCC_HOST_DEVICE SCC_ALWAYS_INLINE Real clamp(Real value) const { return smaller(larger(value, lowest), highest); }
 };
 
 /// The map for pixels of this type. A pixel that holds the end of the domain is inside, even if its type cannot hold

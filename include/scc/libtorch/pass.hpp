@@ -50,14 +50,14 @@ public:
   cpu::Loss const& cpu() const { return cpu_; }
 
 #ifdef SCC_LIBTORCH_CUDA
-  /// The loss on the current device, whose number is `device`; made, with a synchronisation, on its first use.
+  /// The loss on the CUDA device of this number; made, with a wait for the copy of its tables, on its first use.
   gpu::Loss cuda(std::size_t device) const {
     std::lock_guard<std::mutex> const lock(mutex_);
     if (cuda_.size() <= device) {
       cuda_.resize(device + 1);
     }
     if (!cuda_[device]) {
-      cuda_[device].emplace(cpu_.plan());
+      cuda_[device].emplace(cpu_.plan(), static_cast<int>(device));
     }
     return *cuda_[device];
   }

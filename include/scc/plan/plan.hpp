@@ -27,6 +27,7 @@
 namespace scc {
 
 /// The plan of an estimate for given options. Immutable; derivations are in docs/mathematics.md.
+/// @ingroup inspection
 class Plan {
 public:
   /// Chooses the basis, and its size, from Options::basis and Options::tolerance.

@@ -44,6 +44,7 @@ namespace scc {
 /// Uses OpenMP's threads if the program is compiled with it; results are bitwise the same for any number of threads.
 /// Keeps O(folds B^2) memory, half a megabyte to two for each fold, twice that within add(), and a byte for each
 /// square. One thread at a time may call add().
+/// @ingroup options
 class CrossValidation {
 public:
   /// @param options     Kernel, centres, beta, domain and tolerance. Bandwidth, lambda and basis are not used.

@@ -13,6 +13,7 @@
 #include <cuda_runtime_api.h>
 #include <memory>
 #include <new>
+#include <scc/gpu/device_memory.hpp>
 #include <torch/library.h>
 #include <vector>
 
@@ -84,12 +85,18 @@ at::Tensor alias(at::Tensor const& tensor, c10::Device device) {
 at::Tensor on_device(at::Tensor const& tensor, c10::Device device) {
   std::size_t const bytes = tensor.storage().nbytes();
   void* memory = nullptr;
+  scc::gpu::DeviceScope const scope(device.index());
   if (cudaMalloc(&memory, bytes) != cudaSuccess ||
       cudaMemcpy(memory, memory_of(tensor), bytes, cudaMemcpyHostToDevice) != cudaSuccess) {
     throw std::bad_alloc();
   }
   return make_tensor(tensor, c10::DataPtr(
-                               memory, memory, [](void* held) { static_cast<void>(cudaFree(held)); }, device));
+                               memory, memory,
+                               [](void* held) {
+                                 scc::gpu::DeviceScope const own(scc::gpu::device_of(held), std::nothrow);
+                                 static_cast<void>(cudaFree(held));
+                               },
+                               device));
 }
 
 // Calls an operator with all tensors and devices as those of the CPU.

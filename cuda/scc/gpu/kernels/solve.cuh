@@ -79,7 +79,7 @@ __device__ inline void collect_sums(SolveArguments const& arguments, int image, 
       SCC_UNROLL
       for (int k = 0; k < loads; ++k) {
         std::int64_t const at = partial + k * groups;
-        parts[k] = at <= last ? __ldcg(source + at * pairs) : double2{0, 0};
+        parts[k] = at <= last ? load_pair_from_l2(source + at * pairs) : double2{0, 0};
       }
       SCC_UNROLL
       for (int k = 0; k < loads; ++k) {
@@ -263,7 +263,7 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
   } else if (is_last_arrival(workspace.finished_images, static_cast<unsigned>(images))) {
     double sum = 0;  // in an order that depends on the number of images and threads alone
     for (int k = block.rank(); k < images; k += block.size()) {
-      sum += __ldcg(workspace.rsmi + k);
+      sum += load_from_l2(workspace.rsmi + k);
     }
     sum = Reduce(storage).Sum(sum);
     if (block.rank() == 0) {

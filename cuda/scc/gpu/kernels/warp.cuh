@@ -7,6 +7,7 @@
 #pragma once
 
 #include <climits>
+#include <cstring>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/estimator/solve.hpp>
@@ -21,6 +22,25 @@ __device__ inline int thread_count() { return static_cast<int>(blockDim.x); }
 __device__ inline int lane_index() { return thread_index() % warp_size; }
 __device__ inline int warp_index() { return thread_index() / warp_size; }
 __device__ inline int warp_count() { return thread_count() / warp_size; }
+
+/// Reads what other blocks have written, from the second-level cache: __ldcg(), which clang++ has not for 64 bits.
+template <class T>
+__device__ inline T load_from_l2(T const* address) {
+  static_assert(sizeof(T) == sizeof(unsigned long long), "64 bits");
+  unsigned long long bits;
+  asm volatile("ld.global.cg.u64 %0, [%1];" : "=l"(bits) : "l"(__cvta_generic_to_global(address)));
+  T value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+/// Two of them.
+__device__ inline double2 load_pair_from_l2(double2 const* address) {
+  double2 pair;
+  asm volatile("ld.global.cg.v2.f64 {%0, %1}, [%2];"
+               : "=d"(pair.x), "=d"(pair.y)
+               : "l"(__cvta_generic_to_global(address)));
+  return pair;
+}
 
 /// Dynamic shared memory of the block, aligned to 16 bytes; all uses share it.
 template <class T>
