@@ -61,8 +61,10 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     double const r = row * inverse_k;
     z = fma(-r, __shfl_sync(all_lanes, z, k), z);
     diagonal = fma(-r, row, diagonal);
-    rows[k % 2][j] = r;
-    __syncwarp();
+    if (k < warp_size - 1) {
+      rows[k % 2][j] = r;
+      __syncwarp();
+    }
 #pragma unroll
     for (int pair = (k + 1) / 2; pair < warp_size / 2; ++pair) {
       double2 const r_i = reinterpret_cast<double2 const*>(rows[k % 2])[pair];
