@@ -216,9 +216,13 @@ TEST_CASE("a pass that was captured and never launched leaves nothing behind") {
       step.enqueue(loss, workspace);
       CHECK(same_bits(step.read(workspace), expected));
     };
-    { Graph const dropped([&] { step.enqueue(loss, workspace); }); }
+    {
+      Graph const dropped([&] { step.enqueue(loss, workspace); });
+    }
     check_pass();
-    { Graph const dropped([&] { step.enqueue(loss, workspace); }); }
+    {
+      Graph const dropped([&] { step.enqueue(loss, workspace); });
+    }
     check_pass();
   }
 }

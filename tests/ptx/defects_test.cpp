@@ -297,8 +297,8 @@ std::vector<Defect> const& defects() {
      "ld.global.u64 $1, $2; { .reg .b64 %sum; add.s64 %sum, $1, $3; st.global.u64 $2, %sum; }", Check::race},
     {"two blocks share a partial sum", triangle, "tile_partition.hpp", "{block} + image;", R"(add\.s64\s+(\S+),.*)",
      "mov.u64 $1, 0;", Check::race},
-    {"no fence before an arrival is counted", solve, "solve.cuh", "__threadfence();", R"(membar.*)", "",
-     Check::race, false},
+    {"no fence before an arrival is counted", solve, "solve.cuh", "__threadfence();", R"(membar.*)", "", Check::race,
+     false},
     {"vector load that is not aligned", triangle, "pixels.cuh", "__ldg(reinterpret_cast<uint4 const*>",
      R"((ld\.global\.nc\.v4\.u32\s+.*)\];)", "$1+4];", Check::alignment},
     {"pixels read past the end of the batch", triangle + "ELb1", "pixels.cuh", "return left > 0 ? group_size",
@@ -423,7 +423,8 @@ TEST_CASE("a pass of which a launch failed leaves nothing behind") {
     };
     scc::gpu::Workspace workspace(loss, shape.images, stream());
     auto const gradient = [&] {
-      loss.forward_backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy), scc::GradientMode::overwrite, stream());
+      loss.forward_backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy), scc::GradientMode::overwrite,
+                            stream());
       return dy.read();
     };
     std::vector<float> const expected = gradient();
@@ -435,9 +436,9 @@ TEST_CASE("a pass of which a launch failed leaves nothing behind") {
         CHECK(failure.happened());
       }
       if (launch < 3) {
-        CHECK_THROWS_AS(loss.backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy),
-                                      scc::GradientMode::overwrite, stream()),
-                        std::invalid_argument);
+        CHECK_THROWS_AS(
+          loss.backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy), scc::GradientMode::overwrite, stream()),
+          std::invalid_argument);
       }
       CHECK(same_bits(gradient(), expected));
     }

@@ -126,6 +126,14 @@ void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
   scc::gpu::Workspace workspace(loss, images, stream());
   auto const one_pixel = scc::ImageBatch<float>::contiguous(device_x.data(), 1, 1, 1, 1);
   loss.forward(one_pixel, one_pixel, workspace, stream());  // loads the PTX
+  report("moments alone", shape, [&] {
+    ptx::FailingCall const no_solve("cudaLaunchKernelExC", 2, cudaErrorLaunchOutOfResources);
+    try {
+      loss.forward(view(device_x.data()), view(device_y.data()), workspace, stream());
+    } catch (scc::gpu::Error const&) {
+      static_cast<void>(cudaGetLastError());
+    }
+  });
   report("forward", shape, [&] { loss.forward(view(device_x.data()), view(device_y.data()), workspace, stream()); });
   report("backward", shape, [&] {
     loss.backward(view(device_x.data()), view(device_y.data()), workspace, nullptr, 1, view(device_dy.data()),

@@ -74,8 +74,8 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   solve.workspace = pass.workspace;
   std::size_t const collected = static_cast<std::size_t>(collected_sums(kernel.terms));
   std::size_t const scratch = SolveScratch::size(solve.plan);
-  std::size_t const tables =
-    static_cast<std::size_t>(solve.plan.functions + solve.plan.products) * static_cast<std::size_t>(solve.plan.basis_size);
+  std::size_t const tables = static_cast<std::size_t>(solve.plan.functions + solve.plan.products) *
+                             static_cast<std::size_t>(solve.plan.basis_size);
   std::size_t const most = state.shared_bytes() / sizeof(double);
   auto* solve_kernel = solve_images<SolveMemory::none>;
   std::size_t solve_numbers = collected;
@@ -197,8 +197,7 @@ void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass
   bool const dense = is_dense(pass.fixed, pass.pixels) && is_dense(pass.differentiated, pass.pixels) &&
                      is_dense(pass.gradient, pass.pixels);
   GradientKernel<float> const kernel{dense ? gradient_triangle<Degree, true> : gradient_triangle<Degree, false>,
-                                     "gradient_triangle",
-                                     TriangleGradient<Degree>::shared_bytes, true};
+                                     "gradient_triangle", TriangleGradient<Degree>::shared_bytes, true};
   launch_gradient(kernel, state, pass, stream);
 }
 

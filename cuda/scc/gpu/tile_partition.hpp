@@ -97,8 +97,8 @@ inline TilePartition make_tile_partition(std::int64_t images, std::int64_t pixel
   int const wanted = static_cast<int>(std::min<std::int64_t>(std::max(worth, images), most_blocks));
   int const longest = (all_tiles + wanted - 1) / wanted;
   int const blocks = (all_tiles + longest - 1) / longest;  // no more than it takes to have no longer ones
-  return {static_cast<int>(images), pixels,           static_cast<int>(tiles), tile_pixels, blocks,
-          all_tiles / blocks,       all_tiles % blocks};
+  return {static_cast<int>(images), pixels, static_cast<int>(tiles), tile_pixels, blocks, all_tiles / blocks,
+          all_tiles % blocks};
 }
 
 }  // namespace scc::gpu

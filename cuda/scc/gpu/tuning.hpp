@@ -56,12 +56,13 @@ inline constexpr int pixels_per_float_sum = 64;
 /// out-of-domain and NaN pixels are 16 bytes.
 inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
-
 /// Number of moments of a triangle of this degree.
 SCC_HOST_DEVICE constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
 
 /// Index of a, b among the moments of a triangle, row after row.
-SCC_HOST_DEVICE constexpr int triangle_index(int degree, int a, int b) { return a * (degree + 1) - a * (a - 1) / 2 + b; }
+SCC_HOST_DEVICE constexpr int triangle_index(int degree, int a, int b) {
+  return a * (degree + 1) - a * (a - 1) / 2 + b;
+}
 
 /// Number of moments of a triangle, filled up so that the lanes of a warp get equally many.
 SCC_HOST_DEVICE constexpr int padded_terms(int degree) { return (triangle_terms(degree) + 31) / 32 * 32; }

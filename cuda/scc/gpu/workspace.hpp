@@ -30,18 +30,18 @@ class Loss;
 
 /// The parts of a workspace, in device memory. Plain data, an argument of kernels.
 struct WorkspaceView {
-  unsigned* finished_images;  ///< [1]; the block that solves the last one adds up the loss
-  unsigned long long* bins;   ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
-  double* moments;           ///< [images, B, B]
-  double* drsmi_dmoments;    ///< [images, B, B]
-  double* alpha;             ///< [images, unknowns]
-  double* rsmi;              ///< [images]
-  double* loss;              ///< [1]
-  float* loss_float;         ///< [1] the same
+  unsigned* finished_images;    ///< [1]; the block that solves the last one adds up the loss
+  unsigned long long* bins;     ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
+  double* moments;              ///< [images, B, B]
+  double* drsmi_dmoments;       ///< [images, B, B]
+  double* alpha;                ///< [images, unknowns]
+  double* rsmi;                 ///< [images]
+  double* loss;                 ///< [1]
+  float* loss_float;            ///< [1] the same
   Diagnostics* counts;          ///< [images]
   Diagnostics* partial_counts;  ///< [partial_count()] of the blocks
   double* partial_sums;         ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
-  double* solve_scratch;     ///< [images, SolveScratch] where that is too large for shared memory
+  double* solve_scratch;        ///< [images, SolveScratch] where that is too large for shared memory
 
   /// Points the parts into `memory`, if that is not null; returns the bytes they take.
   std::size_t carve(DeviceState const& state, std::int64_t max_images, unsigned char* memory) {

@@ -327,8 +327,7 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
 
   for (int a = team.rank(); a < 2 * basis; a += team.size()) {
     if (a < basis) {
-      scratch.margin_x[a] =
-        detail::sum_of<Number>(basis, [&](int b) { return moments[a * basis + b] * plan.one[b]; });
+      scratch.margin_x[a] = detail::sum_of<Number>(basis, [&](int b) { return moments[a * basis + b] * plan.one[b]; });
     } else {
       scratch.margin_y[a - basis] =
         detail::sum_of<Number>(basis, [&](int b) { return moments[b * basis + a - basis] * plan.one[b]; });
@@ -424,8 +423,8 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
     bool const is_of_x = k < functions;
     int const i = is_of_x ? k : k - functions;
     Number const* const mean = is_of_x ? scratch.mean_y : scratch.mean_x;
-    (is_of_x ? scratch.weight_x : scratch.weight_y)[i] = detail::sum_of<Number>(
-      plan.kept[i], [&](int j) { return u(is_of_x ? unknown(i, j) : unknown(j, i)) * mean[j]; });
+    (is_of_x ? scratch.weight_x : scratch.weight_y)[i] =
+      detail::sum_of<Number>(plan.kept[i], [&](int j) { return u(is_of_x ? unknown(i, j) : unknown(j, i)) * mean[j]; });
   }
 
   // The symmetric part of w alpha^T, summed over the entries of H that share the mean over psi_i psi_k (x) psi_j psi_l (y).
@@ -470,8 +469,7 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
     Number const* const weights = is_of_x ? scratch.weight_xx : scratch.weight_yy;
     (is_of_x ? scratch.gradient_x : scratch.gradient_y)[b] =
       detail::sum_of<Number>(functions, [&](int i) { return weight[i] * plan.psi[i * basis + b]; }) -
-      plan.beta *
-        detail::sum_of<Number>(products, [&](int s) { return weights[s] * plan.psi_psi[s * basis + b]; });
+      plan.beta * detail::sum_of<Number>(products, [&](int s) { return weights[s] * plan.psi_psi[s * basis + b]; });
   }
   team.sync();
   detail::multiply<Number>(

@@ -52,7 +52,7 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     a[i] = exists && i < size ? scratch.system[i * size + j] : 0.0;
   }
   double diagonal = exists ? scratch.system[j * size + j] : 1.0;
-  double z = exists ? scratch.h[j] : 0.0, inverse = 0;
+  double z = exists ? scratch.h[j] : 0.0;
   // A = R^T D R. Lane j ends with column j of R above the diagonal, and row j of D R below it.
 #pragma unroll
   for (int k = 0; k < warp_size; ++k) {
@@ -67,14 +67,14 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     }
 #pragma unroll
     for (int pair = (k + 1) / 2; pair < warp_size / 2; ++pair) {
-      double2 const r_i = reinterpret_cast<double2 const*>(rows[k % 2])[pair];
-      a[2 * pair] = 2 * pair > k ? fma(-row, r_i.x, a[2 * pair]) : a[2 * pair];
-      a[2 * pair + 1] = fma(-row, r_i.y, a[2 * pair + 1]);
+      double const volatile* const r_i = rows[k % 2] + 2 * pair;  // volatile: not all at once, registers are short
+      a[2 * pair] = 2 * pair > k ? fma(-row, r_i[0], a[2 * pair]) : a[2 * pair];
+      a[2 * pair + 1] = fma(-row, r_i[1], a[2 * pair + 1]);
     }
     a[k] = j > k ? r : a[k];
-    inverse = j == k ? inverse_k : inverse;
   }
-  inverse = __all_sync(all_lanes, is_usable_pivot(diagonal)) ? inverse : static_cast<double>(NAN);
+  bool const is_usable = __all_sync(all_lanes, is_usable_pivot(diagonal)) != 0;
+  double const inverse = is_usable ? reciprocal_of_pivot(diagonal) : static_cast<double>(NAN);
 #pragma unroll
   for (int i = 1; i < warp_size; ++i) {
     a[i] = i > j ? a[i] * inverse : a[i];  // row j of R

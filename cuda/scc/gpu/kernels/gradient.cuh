@@ -57,8 +57,8 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
     __syncthreads();  // nobody reads the coefficients of the image before any more
     Gradient const gradient(arguments, coefficients, factor);
     __syncthreads();
-    for (PairedGroups<Real, IsDense> groups(arguments, arguments.fixed, arguments.differentiated, range); !groups.is_done();
-         groups.advance()) {
+    for (PairedGroups<Real, IsDense> groups(arguments, arguments.fixed, arguments.differentiated, range);
+         !groups.is_done(); groups.advance()) {
       if (IsDense && groups.count() == 0) {
         continue;
       }
@@ -73,7 +73,7 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
         values[k] = differentiated.pixels[k].outside != 0 ? Real(0) : values[k];
       }
       store_group<IsDense>(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
-                  arguments.accumulate);
+                           arguments.accumulate);
     }
   }
 }

@@ -62,7 +62,8 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     __syncthreads();
 
     auto const unit = static_cast<Real>(arguments.unit);
-    for (PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range); !groups.is_done(); groups.advance()) {
+    for (PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range); !groups.is_done();
+         groups.advance()) {
       int const count = groups.count();
       auto const x = normalize_group<false>(arguments.x.type, arguments.x_domain, groups.first());
       auto const y = normalize_group<false>(arguments.y.type, arguments.y_domain, groups.second());
@@ -94,8 +95,8 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
         }
       }
     }
-    store_counts<histogram_threads>(counts, arguments.workspace.partial_counts[arguments.partition.partial_index(
-                                              block, image)]);  // a barrier
+    store_counts<histogram_threads>(
+      counts, arguments.workspace.partial_counts[arguments.partition.partial_index(block, image)]);  // a barrier
     unsigned long long* const bins =
       arguments.workspace.bins + std::int64_t{image} * size * size + static_cast<std::int64_t>(first_row) * size;
     for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {

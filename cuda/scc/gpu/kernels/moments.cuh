@@ -128,30 +128,30 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
   int const first_a = row * tile_size;
   int const first_b = (part - tiles_before(degree, row)) * tile_size;
   sum_images<terms, false>(arguments, arguments.parts, part,
-                    [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
-                      Real ty[tile_size];
-                      Real y_previous = y, y_current = 1;  // T_{-1} = T_1
-                      for (int b = 0; b < first_b; ++b) {
-                        chebyshev::advance(2 * y, y_previous, y_current);
-                      }
-                      SCC_UNROLL
-                      for (int b = 0; b < tile_size; ++b) {
-                        ty[b] = y_current;
-                        chebyshev::advance(2 * y, y_previous, y_current);
-                      }
-                      Real previous = weight * x, current = weight;
-                      for (int a = 0; a < first_a; ++a) {
-                        chebyshev::advance(2 * x, previous, current);
-                      }
-                      SCC_UNROLL
-                      for (int a = 0; a < tile_size; ++a) {
-                        SCC_UNROLL
-                        for (int b = 0; b < tile_size; ++b) {
-                          sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
-                        }
-                        chebyshev::advance(2 * x, previous, current);
-                      }
-                    });
+                           [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
+                             Real ty[tile_size];
+                             Real y_previous = y, y_current = 1;  // T_{-1} = T_1
+                             for (int b = 0; b < first_b; ++b) {
+                               chebyshev::advance(2 * y, y_previous, y_current);
+                             }
+                             SCC_UNROLL
+                             for (int b = 0; b < tile_size; ++b) {
+                               ty[b] = y_current;
+                               chebyshev::advance(2 * y, y_previous, y_current);
+                             }
+                             Real previous = weight * x, current = weight;
+                             for (int a = 0; a < first_a; ++a) {
+                               chebyshev::advance(2 * x, previous, current);
+                             }
+                             SCC_UNROLL
+                             for (int a = 0; a < tile_size; ++a) {
+                               SCC_UNROLL
+                               for (int b = 0; b < tile_size; ++b) {
+                                 sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
+                               }
+                               chebyshev::advance(2 * x, previous, current);
+                             }
+                           });
 }
 
 }  // namespace scc::gpu

@@ -43,9 +43,9 @@ struct SolveArguments {
   PlanView plan;
   TilePartition partition;  ///< Of the first pass
   MomentLayout layout;
-  int degree;               ///< Of the triangle, or of the moments that are tiled
-  int terms;                ///< Sums that a block of the first pass leaves of an image; 0 for bins
-  double inverse_total;     ///< 1 / what a moment is the sum of
+  int degree;            ///< Of the triangle, or of the moments that are tiled
+  int terms;             ///< Sums that a block of the first pass leaves of an image; 0 for bins
+  double inverse_total;  ///< 1 / what a moment is the sum of
   WorkspaceView workspace;
 };
 
@@ -65,7 +65,7 @@ __device__ inline int index_of_moment(MomentLayout layout, int degree, int a, in
 /// @param result   [B, B] out: the same in the workspace.
 __device__ inline void collect_sums(SolveArguments const& arguments, int image, double* sums, double* moments,
                                     double* result) {
-  constexpr int loads = 16;  // under way at a time
+  constexpr int loads = 8;  // under way at a time
   int const terms = arguments.terms, pairs = terms / 2;
   std::int64_t const first = arguments.partition.first_partial(image), last = arguments.partition.last_partial(image);
   // The threads in groups with a thread for each pair of sums; each group adds up every so-manyth partial sum.
