@@ -103,7 +103,9 @@ struct Lanes {
   SCC_ALWAYS_INLINE friend Lanes operator-(Lanes const& a, Real b) { return a - broadcast(b); }
   SCC_ALWAYS_INLINE friend Lanes operator*(Lanes const& a, Real b) { return a * broadcast(b); }
   SCC_ALWAYS_INLINE friend Lanes operator*(Real a, Lanes const& b) { return broadcast(a) * b; }
+  /// Adds lane by lane.
   SCC_ALWAYS_INLINE Lanes& operator+=(Lanes const& b) { return *this = *this + b; }
+  /// Subtracts lane by lane.
   SCC_ALWAYS_INLINE Lanes& operator-=(Lanes const& b) { return *this = *this - b; }
 };
 
