@@ -52,7 +52,8 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     a[i] = exists && i < size ? scratch.system[i * size + j] : 0.0;
   }
   double diagonal = exists ? scratch.system[j * size + j] : 1.0;
-  double z = exists ? scratch.h[j] : 0.0;
+  double const h = exists ? scratch.h[j] : 0.0;  // not read again below: that would spill on sm_90
+  double z = h;
   // A = R^T D R. Lane j ends with column j of R above the diagonal, and row j of D R below it.
 #pragma unroll
   for (int k = 0; k < warp_size; ++k) {
@@ -85,7 +86,7 @@ __device__ inline double fit_in_registers(PlanView const& plan, SolveScratch con
     scratch.alpha[j] = alpha;
     scratch.g[j] = g;
   }
-  double rsmi = exists ? alpha * (scratch.h[j] + plan.lambda * alpha) : 0.0;
+  double rsmi = exists ? alpha * (h + plan.lambda * alpha) : 0.0;
 #pragma unroll
   for (int step = warp_size / 2; step > 0; step /= 2) {
     rsmi += __shfl_xor_sync(all_lanes, rsmi, step);
