@@ -180,22 +180,29 @@ class Page:
         self._arguments, self._device = arguments, _device_name(arguments.device)
         self._notes = [
             self_test,
-            "What the methods are, and how time, memory and errors are measured, is in"
-            " [bench/compare/README.md](../../bench/compare/README.md).",
             *(f"Left out: {key}: {reason}." for key, reason in comparison.left_out),
         ]
         if arguments.device == "cuda":
             precision = torch.get_float32_matmul_precision()
             self._notes.append(f"float32 matrices are multiplied at PyTorch's precision '{precision}'.")
+        scenes = "[bench/compare/scenes.py](../../bench/compare/scenes.py)"
         own = [word for word in sys.argv[1:] if word not in ("--library", arguments.library)]
         self._head = [
             f"# scc beside what others run, on {self._device}",
             "",
-            f"{len(os.sched_getaffinity(0))} cores, threads used: {arguments.threads}; {_versions()};"
-            f" commit {_commit()}; load average {os.getloadavg()[0]:.1f} at the start. Options: {options.kernel},"
-            f" sigma {options.bandwidth:g}, {options.centers_per_axis} x {options.centers_per_axis} kernels,"
-            f" beta {options.beta:g}, lambda {options.ridge:g}, tolerance {options.tolerance:g}. Images:"
-            f" {'photographs' if arguments.images else 'the made-up scene of bench/compare/scenes.py'}. Written by",
+            f"- Machine: {len(os.sched_getaffinity(0))} cores, {arguments.threads} threads used, load average"
+            f" {os.getloadavg()[0]:.1f} at the start; commit {_commit()}.",
+            f"- Versions: {_versions()}.",
+            f"- Options: {options.kernel}, sigma {options.bandwidth:g},"
+            f" {options.centers_per_axis} x {options.centers_per_axis} kernels, beta {options.beta:g},"
+            f" lambda {options.ridge:g}, tolerance {options.tolerance:g}.",
+            "- Images: " + ("photographs." if arguments.images else f"the made-up scene of {scenes}."),
+            "- **Published formulation**: the paper's equations, computed as the released PyTorch code computes them (81 x M",
+            "  matrices, explicit inverse, autograd). That code's own kernel is the reciprocal of the Gaussian.",
+            "- **Times scc's**: the median of ratios that were measured in pairs, not the quotient of the two median times.",
+            "- How time, memory and errors are measured, and what the methods are:",
+            "  [bench/compare](../../bench/compare/README.md).",
+            "- Command:",
             "",
             "<!-- snippet: skip: takes minutes, and PyTorch -->",
             "```sh",
