@@ -197,9 +197,9 @@ class Page:
             f" {options.centers_per_axis} x {options.centers_per_axis} kernels, beta {options.beta:g},"
             f" lambda {options.ridge:g}, tolerance {options.tolerance:g}.",
             "- Images: " + ("photographs." if arguments.images else f"the made-up scene of {scenes}."),
-            "- **Published formulation**: the paper's equations, computed as the released PyTorch code computes them (81 x M",
-            "  matrices, explicit inverse, autograd). That code's own kernel is the reciprocal of the Gaussian.",
-            "- **Times scc's**: the median of ratios that were measured in pairs, not the quotient of the two median times.",
+            "- **Published formulation**: the paper's equations, computed as the released PyTorch code computes them",
+            "  (81 x M matrices, explicit inverse, autograd). That code's own kernel is the reciprocal of the Gaussian.",
+            "- **Times scc's**: the median of ratios that were measured in pairs, not the quotient of the median times.",
             "- How time, memory and errors are measured, and what the methods are:",
             "  [bench/compare](../../bench/compare/README.md).",
             "- Command:",
