@@ -64,7 +64,7 @@ constexpr auto quotient = [](auto a, auto b) {
     return a / b;
   } else {
     bool const is_negation = std::is_signed_v<T> && b == static_cast<T>(-1);  // which may overflow
-    return b == 0 ? ~u64{0} : is_negation ? negative(a) : wrapping<T>(a / b);
+    return b == 0 ? ~u64{0} : is_negation ? negative(a) : wrapping<T>(static_cast<T>(a / b));
   }
 };
 
