@@ -81,7 +81,7 @@ inline std::int64_t partial_count(int most_blocks, std::int64_t images) { return
 /// @param block_threads      Threads of a block.
 /// @param most_blocks        Blocks that the device runs at a time.
 /// @param pixels_per_thread  Pixels that are worth a thread, in large images.
-/// @throws std::invalid_argument if the batch has more than 2^31 tiles, some 10^12 pixels.
+/// @throws std::invalid_argument if the batch has more than 2^30 tiles, some 10^12 pixels.
 inline TilePartition make_tile_partition(std::int64_t images, std::int64_t pixels, int block_threads, int most_blocks,
                                          int pixels_per_thread) {
   int const tile_pixels = block_threads * group_size;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <scc/config.hpp>
+#include <scc/estimator/chebyshev.hpp>
 
 namespace scc::gpu {
 
@@ -56,30 +57,22 @@ inline constexpr int pixels_per_float_sum = 64;
 /// out-of-domain and NaN pixels are 16 bytes.
 inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
 
-/// Number of moments of a triangle of this degree.
-SCC_HOST_DEVICE constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
-
-/// Index of a, b among the moments of a triangle, row after row.
-SCC_HOST_DEVICE constexpr int triangle_index(int degree, int a, int b) {
-  return a * (degree + 1) - a * (a - 1) / 2 + b;
-}
-
 /// Number of moments of a triangle, filled up so that the lanes of a warp get equally many.
-SCC_HOST_DEVICE constexpr int padded_terms(int degree) { return (triangle_terms(degree) + 31) / 32 * 32; }
+SCC_HOST_DEVICE constexpr int padded_terms(int degree) { return (chebyshev::triangle_terms(degree) + 31) / 32 * 32; }
 
 /// The degree of the triangle kernel that serves this degree, or 0 if none does.
 SCC_HOST_DEVICE constexpr int triangle_for(int degree) {
   return degree <= small_triangle_degree ? small_triangle_degree : degree <= triangle_degree ? triangle_degree : 0;
 }
 
-/// Rows of tiles that cover a triangle a + b <= degree have one tile fewer from one to the next; the number of those before
-/// row `row`.
-SCC_HOST_DEVICE constexpr int tiles_before(int degree, int row) {
-  return row * (degree / tile_size + 1) - row * (row - 1) / 2;
+/// Number of the tile in this row and column of tiles, among those that cover the triangle a + b <= degree: they are a
+/// triangle themselves.
+SCC_HOST_DEVICE constexpr int tile_index(int degree, int row, int column) {
+  return chebyshev::triangle_index(degree / tile_size, row, column);
 }
 
 /// Number of tiles that cover the triangle.
-SCC_HOST_DEVICE constexpr int tile_count(int degree) { return tiles_before(degree, degree / tile_size + 1); }
+SCC_HOST_DEVICE constexpr int tile_count(int degree) { return chebyshev::triangle_terms(degree / tile_size); }
 
 /// Numbers that a block which solves an image collects first, from partial sums of so many terms, an even number: a sum of
 /// all terms in each group of threads with two terms to a thread.

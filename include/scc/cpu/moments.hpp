@@ -65,23 +65,22 @@ public:
                       [&](auto bytes) SCC_INLINE_LAMBDA { add_lanes<decltype(bytes)::value>(x.t, y.t, count); });
   }
 
-  /// Writes the sums [(D + 1) (D + 2) / 2], row a after row a - 1.
+  /// Writes the sums [triangle_terms(D)], row a after row a - 1.
   void finish(double* totals) {
-    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA { flush<decltype(bytes)::value>(); });
-    int const lanes = lane_bytes(instructions_) / static_cast<int>(sizeof(double));
-    double const* lane = sums_;
-    for_each_tile(instructions_ == Instructions::avx512, [&](auto tile, int a0, int b0) {
-      for (std::size_t sum = 0; sum < tile.size; ++sum, lane += lanes) {
-        int const a = a0 + tile.row(sum), b = b0 + tile.column(sum);
-        if (a + b <= degree_) {
-          totals[row_start(a) + b] = std::accumulate(lane, lane + lanes, 0.0);
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA {
+      constexpr int lanes = decltype(bytes)::value / static_cast<int>(sizeof(double));
+      flush<decltype(bytes)::value>();
+      double const* lane = sums_;
+      for_each_tile<decltype(bytes)::value>([&](auto tile, int a0, int b0) {
+        for (std::size_t sum = 0; sum < tile.size; ++sum, lane += lanes) {
+          int const a = a0 + tile.row(sum), b = b0 + tile.column(sum);
+          if (a + b <= degree_) {
+            totals[chebyshev::triangle_index(degree_, a, b)] = std::accumulate(lane, lane + lanes, 0.0);
+          }
         }
-      }
+      });
     });
   }
-
-  /// Index of the term (a, 0) in the packed triangle that finish() writes.
-  int row_start(int a) const { return a * (degree_ + 1) - a * (a - 1) / 2; }
 
 private:
   static constexpr int pixels_per_lane = 128;
@@ -129,14 +128,17 @@ private:
     return count;
   }
 
-  /// Calls body(tile, a0, b0) for all tiles; wide ones are for 32 registers.
-  template <class Body>
-  SCC_ALWAYS_INLINE void for_each_tile(bool wide, Body const& body) const {
+  /// Calls body(tile, a0, b0) for all tiles; they are larger where there are 32 registers.
+  template <int Bytes, class Body>
+  SCC_ALWAYS_INLINE void for_each_tile(Body const& body) const {
+    constexpr bool wide = Bytes == lane_bytes(Instructions::avx512);
     for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
       int const columns = full_columns(degree_, a0);
       int b0 = 0;
-      for (; wide && columns - b0 >= 6; b0 += 6) {
-        body(Tile<6, false>{}, a0, b0);
+      if constexpr (wide) {
+        for (; columns - b0 >= 6; b0 += 6) {
+          body(Tile<6, false>{}, a0, b0);
+        }
       }
       for (; columns - b0 >= 3; b0 += 3) {
         body(Tile<3, false>{}, a0, b0);
@@ -149,7 +151,7 @@ private:
           body(Tile<1, true>{}, a0, b0);
           break;
         default:
-          if (wide) {
+          if constexpr (wide) {
             body(Tile<2, true>{}, a0, b0);
           } else {
             body(Tile<2, false>{}, a0, b0);
@@ -169,7 +171,7 @@ private:
       }
     }
     Real* tile = lane_sums_;
-    for_each_tile(Bytes == 64, [&](auto shape, int a0, int b0) SCC_INLINE_LAMBDA {
+    for_each_tile<Bytes>([&](auto shape, int a0, int b0) SCC_INLINE_LAMBDA {
       using Shape = decltype(shape);
       add_tile<Bytes, Shape>(x_table_ + a0 * block_size, y_table_ + b0 * block_size, tile,
                              std::make_index_sequence<Shape::columns(0)>{}, std::make_index_sequence<Shape::size>{});
@@ -263,7 +265,8 @@ void chebyshev_moments(Instructions instructions, int degree, PixelReader<Real> 
   using Moments = ChebyshevMoments<Real>;
   int const threads = thread_count();
   auto const images = static_cast<std::int64_t>(results.rsmi.size());
-  auto const size = static_cast<std::size_t>(degree) + 1, terms = size * (size + 1) / 2;
+  auto const size = static_cast<std::size_t>(degree) + 1;
+  auto const terms = static_cast<std::size_t>(chebyshev::triangle_terms(degree));
   AlignedBuffer<Real>& tables = scratch.template tables<Real>();
   Chunks const chunks(pixels);
   auto const chunk_count = static_cast<std::size_t>(chunks.count());

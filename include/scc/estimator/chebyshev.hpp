@@ -14,6 +14,14 @@ namespace scc::chebyshev {
 /// Largest total degree D; beyond it the histogram basis is cheaper in every backend.
 inline constexpr int max_degree = 64;
 
+/// Number of moments of the triangle a + b <= degree.
+SCC_HOST_DEVICE constexpr int triangle_terms(int degree) { return (degree + 1) * (degree + 2) / 2; }
+
+/// Index of (a, b) among them, row a after row a - 1.
+SCC_HOST_DEVICE constexpr int triangle_index(int degree, int a, int b) {
+  return a * (degree + 1) - a * (a - 1) / 2 + b;
+}
+
 /// One step of the three-term recurrence T_{a+1}(t) = 2 t T_a(t) - T_{a-1}(t): from (T_{a-1}, T_a) to (T_a, T_{a+1}).
 /// U_a, the polynomials of the second kind, obey the same one; they give the derivatives, T_a' = a U_{a-1}.
 ///

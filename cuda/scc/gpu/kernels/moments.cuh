@@ -105,7 +105,7 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
     for (int a = 0; a <= Degree; ++a) {
       SCC_UNROLL
       for (int b = 0; b <= Degree - a; ++b) {
-        float& sum = sums[triangle_index(Degree, a, b)];
+        float& sum = sums[chebyshev::triangle_index(Degree, a, b)];
         sum = fma(current, ty[b], sum);
       }
       float const following = fma(2 * x, current, -previous);
@@ -122,11 +122,11 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
   constexpr int terms = tile_size * tile_size;
   int const degree = arguments.basis_size - 1, part = static_cast<int>(blockIdx.y);
   int row = 0;
-  while (tiles_before(degree, row + 1) <= part) {
+  while (tile_index(degree, row + 1, 0) <= part) {
     ++row;
   }
   int const first_a = row * tile_size;
-  int const first_b = (part - tiles_before(degree, row)) * tile_size;
+  int const first_b = (part - tile_index(degree, row, 0)) * tile_size;
   sum_images<terms, false>(arguments, arguments.parts, part,
                            [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
                              Real ty[tile_size];

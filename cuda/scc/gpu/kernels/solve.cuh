@@ -12,6 +12,7 @@
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/diagnostics.hpp>
+#include <scc/estimator/chebyshev.hpp>
 #include <scc/estimator/solve.hpp>
 #include <scc/plan/plan_view.hpp>
 
@@ -52,9 +53,9 @@ struct SolveArguments {
 /// Number of the sum of T_a T_b among those that a block leaves.
 __device__ inline int index_of_moment(MomentLayout layout, int degree, int a, int b) {
   if (layout == MomentLayout::triangle) {
-    return triangle_index(degree, a, b);
+    return chebyshev::triangle_index(degree, a, b);
   }
-  return (tiles_before(degree, a / tile_size) + b / tile_size) * (tile_size * tile_size) + a % tile_size * tile_size +
+  return tile_index(degree, a / tile_size, b / tile_size) * (tile_size * tile_size) + a % tile_size * tile_size +
          b % tile_size;
 }
 
