@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// The number formats that pixels and gradients may have.
+/// The number formats that pixels, gradients and weights may have.
 
 #pragma once
 
@@ -14,14 +14,15 @@
 
 namespace scc {
 
-/// Format of the elements of an image or of a gradient.
+/// Format of the elements of an image, of a gradient or of weights.
 /// @ingroup data
 enum class ElementType {
   float32,   ///< IEEE 754, 32 bits.
   float64,   ///< IEEE 754, 64 bits.
   float16,   ///< IEEE 754, 16 bits.
   bfloat16,  ///< The upper half of a float32.
-  uint8,     ///< 0..255, which stand for the domain.
+  uint8,     ///< 0..255, which stand for the domain; as weights, for themselves.
+  boolean,   ///< bool, of one byte: 0 or 1. Weights only.
 };
 
 /// The ElementType of T as its member `value`. Types of 16 bits are added by the headers that know them, such as
@@ -35,6 +36,8 @@ template <>
 struct ElementTypeOf<double> : std::integral_constant<ElementType, ElementType::float64> {};
 template <>
 struct ElementTypeOf<std::uint8_t> : std::integral_constant<ElementType, ElementType::uint8> {};
+template <>
+struct ElementTypeOf<bool> : std::integral_constant<ElementType, ElementType::boolean> {};
 
 /// The ElementType of T, or of T const.
 template <class T>
@@ -51,7 +54,12 @@ struct HasElementType<T, std::void_t<decltype(ElementTypeOf<T>::value)>> : std::
 
 /// Whether T, or T const, can be an element of an image.
 template <class T>
-inline constexpr bool is_pixel_type = detail::HasElementType<std::remove_const_t<T>>::value;
+inline constexpr bool is_pixel_type =
+  detail::HasElementType<std::remove_const_t<T>>::value && !std::is_same_v<std::remove_const_t<T>, bool>;
+
+/// Whether T, or T const, can be a weight.
+template <class T>
+inline constexpr bool is_weight_type = detail::HasElementType<std::remove_const_t<T>>::value;
 
 /// Whether T can be an element of a gradient.
 template <class T>

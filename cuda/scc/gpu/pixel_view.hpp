@@ -37,6 +37,7 @@ SCC_HOST_DEVICE constexpr int element_bytes(ElementType type) {
     case ElementType::float32:
       return 4;
     case ElementType::uint8:
+    case ElementType::boolean:
       return 1;
     default:
       return 2;

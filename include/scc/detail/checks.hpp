@@ -25,6 +25,14 @@ void require_images(ImageBatch<X> const& x, ImageBatch<Y> const& y) {
   require_same_shape(x, "x", y, "y");
 }
 
+/// Throws std::invalid_argument unless the weights are a valid view of the images' shape.
+template <class X, class W>
+void require_weight(ImageBatch<X> const& x, ImageBatch<W> const& weight) {
+  static_assert(is_weight_type<W>, "weights must be float, double, 16-bit half or bfloat16, std::uint8_t or bool");
+  require_valid(weight, "weight");
+  require_same_shape(x, "x", weight, "weight");
+}
+
 /// Throws std::invalid_argument unless `gradient` can be written as the gradient of `image`.
 template <class Image, class G>
 void require_gradient(ImageBatch<Image> const& image, char const* image_name, ImageBatch<G> const& gradient,
