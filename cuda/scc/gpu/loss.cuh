@@ -17,6 +17,7 @@
 #include "kernels/histogram.cuh"
 #include "kernels/moments.cuh"
 #include "kernels/solve.cuh"
+#include "kernels/weights.cuh"
 #include "launch.cuh"
 #include "load_kernel.cuh"
 #include "loss.hpp"
@@ -38,7 +39,27 @@ struct MomentsKernel {
   int terms;                                       ///< chebyshev basis: sums of a block of each part together
 };
 
-/// Launches a kernel of the first pass, and the solve; before them a memset where moments are added up in bins.
+/// Launches find_largest_weights.
+///
+/// @param state   Of the loss.
+/// @param pass    What is asked for.
+/// @param stream  Where the work is enqueued. No synchronisation, no allocation.
+/// @return how that kernel parts the weights.
+/// @throws Error if a call fails.
+inline TilePartition launch_weights(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
+  WeightPass const& weights = pass.weights;
+  WeightArguments const arguments{
+    weights.weight,
+    make_tile_partition(pass.images, weights.pixels, weight_threads, state.most_forward_blocks(1), weights_per_thread),
+    weights.repeats, pass.workspace.summaries};
+  bool const in_double = weights.weight.view.type == ElementType::float64;
+  launch(in_double ? find_largest_weights<double> : find_largest_weights<float>, "find_largest_weights",
+         dim3(static_cast<unsigned>(arguments.partition.blocks)), weight_threads, 0, stream, arguments);
+  return arguments.partition;
+}
+
+/// Launches a kernel of the first pass, and the solve; before them that of the weights, if there are any, and a memset where
+/// moments are added up in bins.
 ///
 /// @param kernel  Which, and how.
 /// @param state   Of the loss.
@@ -62,6 +83,7 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   arguments.rows_of_part = kernel.rows_of_part;
   arguments.unit = spline::fixed_point_unit(pass.pixels, std::is_same_v<Real, float> ? 32 : 50);
   arguments.workspace = pass.workspace;
+  arguments.weight = pass.weight;
 
   SolveArguments solve{};
   solve.plan = state.view();
@@ -72,6 +94,9 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   double const pixels = static_cast<double>(pass.pixels);
   solve.inverse_total = 1 / (kernel.layout == MomentLayout::bins ? arguments.unit * pixels : pixels);
   solve.workspace = pass.workspace;
+  solve.has_weight = pass.has_weight;
+  solve.weight_type = pass.weight.view.type;
+  solve.unit = kernel.layout == MomentLayout::bins ? arguments.unit : 1;
   std::size_t const collected = static_cast<std::size_t>(collected_sums(kernel.terms));
   std::size_t const scratch = SolveScratch::size(solve.plan);
   std::size_t const tables = static_cast<std::size_t>(solve.plan.functions + solve.plan.products) *
@@ -87,6 +112,9 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
     solve_numbers += scratch;
   }
 
+  if (pass.has_weight) {
+    arguments.weights_partition = solve.weights_partition = launch_weights(state, pass, stream);
+  }
   if (kernel.layout == MomentLayout::bins) {
     std::size_t const bytes =
       static_cast<std::size_t>(pass.images) * state.plan().moment_count() * sizeof(unsigned long long);
@@ -104,7 +132,9 @@ void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStre
   constexpr int terms = padded_terms(Degree);
   MomentsKernel<float> kernel{};
   bool const dense = is_dense(pass.x, pass.pixels) && is_dense(pass.y, pass.pixels);
-  kernel.function = dense ? moments_triangle<Degree, true> : moments_triangle<Degree, false>;
+  kernel.function = pass.has_weight ? moments_triangle<Degree, false, true>
+                    : dense         ? moments_triangle<Degree, true, false>
+                                    : moments_triangle<Degree, false, false>;
   kernel.name = "moments_triangle";
   kernel.threads = moments_threads;
   kernel.pixels_per_thread = moments_pixels_per_thread;
@@ -121,7 +151,7 @@ template <class Real>
 void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   constexpr int terms = tile_size * tile_size;
   MomentsKernel<Real> kernel{};
-  kernel.function = moments_tile<Real>;
+  kernel.function = pass.has_weight ? moments_tile<Real, true> : moments_tile<Real, false>;
   kernel.name = "moments_tile";
   kernel.threads = moments_threads;
   kernel.pixels_per_thread = moments_pixels_per_thread;
@@ -140,7 +170,7 @@ void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStr
   std::size_t const row_bytes = static_cast<std::size_t>(bins) * 2 * sizeof(unsigned);
   int const most_rows = static_cast<int>(state.shared_bytes() / row_bytes);
   MomentsKernel<Real> kernel{};
-  kernel.function = moments_histogram<Real>;
+  kernel.function = pass.has_weight ? moments_histogram<Real, true> : moments_histogram<Real, false>;
   kernel.name = "moments_histogram";
   kernel.threads = histogram_threads;
   kernel.pixels_per_thread = histogram_pixels_per_thread;
@@ -185,8 +215,11 @@ void launch_gradient(GradientKernel<Real> const& kernel, DeviceState const& stat
   arguments.accumulate = pass.mode == GradientMode::accumulate;
   arguments.stages_coefficients = kernel.stages_coefficients;
   arguments.factor = pass.factor;
-  arguments.grad_loss = pass.grad_loss;
-  arguments.drsmi_dmoments = pass.drsmi_dmoments;
+  arguments.grad_loss = pass.grad_loss.values();
+  arguments.grad_loss_stride = pass.grad_loss.stride();
+  arguments.drsmi_dmoments = pass.workspace.drsmi_dmoments;
+  arguments.weight = pass.weight;
+  arguments.image_weights = pass.workspace.weights;
   launch(kernel.function, kernel.name, dim3(static_cast<unsigned>(arguments.partition.blocks)), gradient_threads,
          kernel.shared_bytes, stream, arguments);
 }
@@ -196,7 +229,9 @@ template <int Degree>
 void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   bool const dense = is_dense(pass.fixed, pass.pixels) && is_dense(pass.differentiated, pass.pixels) &&
                      is_dense(pass.gradient, pass.pixels);
-  GradientKernel<float> const kernel{dense ? gradient_triangle<Degree, true> : gradient_triangle<Degree, false>,
+  GradientKernel<float> const kernel{pass.has_weight ? gradient_triangle<Degree, false, true>
+                                     : dense         ? gradient_triangle<Degree, true, false>
+                                                     : gradient_triangle<Degree, false, false>,
                                      "gradient_triangle", TriangleGradient<Degree>::shared_bytes, true};
   launch_gradient(kernel, state, pass, stream);
 }
@@ -204,8 +239,8 @@ void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass
 /// Chebyshev basis of any degree.
 template <class Real>
 void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  GradientKernel<Real> const kernel{gradient_tile<Real>, "gradient_tile",
-                                    TileGradient<Real>::shared_bytes(state.plan().degree()), true};
+  GradientKernel<Real> const kernel{pass.has_weight ? gradient_tile<Real, true> : gradient_tile<Real, false>,
+                                    "gradient_tile", TileGradient<Real>::shared_bytes(state.plan().degree()), true};
   launch_gradient(kernel, state, pass, stream);
 }
 
@@ -214,20 +249,37 @@ template <class Real>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   std::size_t const bytes = state.plan().moment_count() * sizeof(Real);
   bool const fits = bytes <= state.shared_bytes();
-  GradientKernel<Real> const kernel{gradient_histogram<Real>, "gradient_histogram", fits ? bytes : 0, fits};
+  GradientKernel<Real> const kernel{pass.has_weight ? gradient_histogram<Real, true> : gradient_histogram<Real, false>,
+                                    "gradient_histogram", fits ? bytes : 0, fits};
   launch_gradient(kernel, state, pass, stream);
+}
+
+/// load(kernels...) of those of a degree.
+template <int Degree, class Load>
+void load_triangles(Load const& load) {
+  load(moments_triangle<Degree, true, false>, moments_triangle<Degree, false, false>,
+       moments_triangle<Degree, false, true>);
+  load(gradient_triangle<Degree, true, false>, gradient_triangle<Degree, false, false>,
+       gradient_triangle<Degree, false, true>);
+}
+
+/// load(kernels...) of those that work in Real, whatever the degree.
+template <class Real, class Load>
+void load_others(Load const& load) {
+  load(moments_tile<Real, false>, moments_tile<Real, true>, gradient_tile<Real, false>, gradient_tile<Real, true>);
+  load(moments_histogram<Real, false>, moments_histogram<Real, true>);
+  load(gradient_histogram<Real, false>, gradient_histogram<Real, true>);
 }
 
 template <class Tag>
 void Dispatch<Tag>::load_kernels(DeviceState const& state) {
   auto const load = [&state](auto... kernels) { (load_kernel(kernels, state.block_shared_bytes()), ...); };
-  load(moments_triangle<small_triangle_degree, true>, moments_triangle<small_triangle_degree, false>);
-  load(moments_triangle<triangle_degree, true>, moments_triangle<triangle_degree, false>);
-  load(gradient_triangle<small_triangle_degree, true>, gradient_triangle<small_triangle_degree, false>);
-  load(gradient_triangle<triangle_degree, true>, gradient_triangle<triangle_degree, false>);
+  load(find_largest_weights<float>, find_largest_weights<double>);
   load(solve_images<SolveMemory::all>, solve_images<SolveMemory::scratch>, solve_images<SolveMemory::none>);
-  load(moments_tile<float>, moments_tile<double>, gradient_tile<float>, gradient_tile<double>);
-  load(moments_histogram<float>, moments_histogram<double>, gradient_histogram<float>, gradient_histogram<double>);
+  load_triangles<small_triangle_degree>(load);
+  load_triangles<triangle_degree>(load);
+  load_others<float>(load);
+  load_others<double>(load);
 }
 
 template <class Tag>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins.
+/// First pass, histogram basis: M_ab = sum_j w_j b_a(x_j) b_b(y_j) / W with cubic B-splines; each pixel touches 4 x 4 bins.
 /// Bins are integers, so that their sums do not depend on the order of the pixels.
 
 #pragma once
@@ -24,7 +24,8 @@ namespace scc::gpu {
 /// overflowed as often as that sum demands.
 template <class Real>
 __device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
-  // A product of two weights is at most 4/9, so that those of float, in units of 2^-32 or more, fit 32 bits.
+  // A product of two splines is at most 4/9, and with a weight below 2 less than 8/9, so that those of float, in units of
+  // 2^-32 or more, fit 32 bits.
   using Number = std::conditional_t<std::is_same_v<Real, float>, unsigned, unsigned long long>;
   auto const number = static_cast<Number>(value + Real(0.5));
   auto const low_part = static_cast<unsigned>(number);
@@ -38,8 +39,14 @@ __device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
   }
 }
 
-/// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
+/// A scaled weight, or a number that a bin can take in place of one that is not valid.
 template <class Real>
+__device__ inline Real valid_weight(Real weight) {
+  return weight > 0 && weight < 2 ? weight : Real(0);
+}
+
+/// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
+template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
   moments_histogram(__grid_constant__ ForwardArguments<Real> const arguments) {
   __shared__ PixelCounts block_counts[histogram_threads];
@@ -62,20 +69,26 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     __syncthreads();
 
     auto const unit = static_cast<Real>(arguments.unit);
-    for (PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range); !groups.is_done();
-         groups.advance()) {
+    PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range);
+    GroupWeights<Real, false, HasWeight> weights(arguments.weight, image_weight_scale<HasWeight>(arguments, image),
+                                                 image);
+    weights.load(groups.start(), groups.count());
+    for (; !groups.is_done(); groups.advance()) {
       int const count = groups.count();
+      weights.decode(count);
       auto const x = normalize_group<false>(arguments.x.type, arguments.x_domain, groups.first());
       auto const y = normalize_group<false>(arguments.y.type, arguments.y_domain, groups.second());
-      counts.add(x, y, count);
+      counts.add(x, y, weights);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
         if (k == group_size / 2) {
           groups.load_next();  // not earlier: half of the group needs no registers any more
+          groups.load_next(weights);
         }
-        if (k >= count) {
+        if (!weights.has(k)) {
           continue;
         }
+        Real const pixel_unit = HasWeight ? valid_weight(weights.of(k)) * unit : unit;
         auto const at_x = spline::locate(x.pixels[k].t, intervals);
         auto const at_y = spline::locate(y.pixels[k].t, intervals);
         Real weights_x[4], weights_y[4];
@@ -90,7 +103,7 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
           SCC_UNROLL
           for (int j = 0; j < 4; ++j) {
             int const bin = row * size + at_y.first + j;
-            add_to_bin(low[bin], high[bin], weights_x[i] * unit * weights_y[j]);
+            add_to_bin(low[bin], high[bin], weights_x[i] * pixel_unit * weights_y[j]);
           }
         }
       }
