@@ -96,7 +96,7 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   solve.workspace = pass.workspace;
   solve.has_weight = pass.has_weight;
   solve.weight_type = pass.weight.view.type;
-  solve.unit = kernel.layout == MomentLayout::bins ? arguments.unit : 1;
+  solve.unit = arguments.unit;
   std::size_t const collected = static_cast<std::size_t>(collected_sums(kernel.terms));
   std::size_t const scratch = SolveScratch::size(solve.plan);
   std::size_t const tables = static_cast<std::size_t>(solve.plan.functions + solve.plan.products) *

@@ -63,14 +63,14 @@ struct alignas(16) PixelCounts {
   }
 };
 
-/// The scale of an image's weights, for all lanes of a warp; 1 without weights.
+/// The scale of an image's weights, for all lanes of a warp; without weights it is 1.
 template <bool HasWeight, class Real>
-__device__ inline double image_weight_scale(ForwardArguments<Real> const& arguments, int image) {
+__device__ inline WeightScale image_weight_scale(ForwardArguments<Real> const& arguments, int image) {
   if constexpr (HasWeight) {
-    return scale_of_weights(arguments.weight.view.type,
-                            summarise_image(arguments.workspace.summaries, arguments.weights_partition, image).largest);
+    return {arguments.weight.view.type,
+            summarise_image(arguments.workspace.summaries, arguments.weights_partition, image).largest};
   }
-  return 1;
+  return {};
 }
 
 /// Whether there is a pixel that is counted.

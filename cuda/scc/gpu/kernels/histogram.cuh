@@ -68,10 +68,10 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     }
     __syncthreads();
 
-    auto const unit = static_cast<Real>(arguments.unit);
     PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range);
-    GroupWeights<Real, false, HasWeight> weights(arguments.weight, image_weight_scale<HasWeight>(arguments, image),
-                                                 image);
+    WeightScale const scale = image_weight_scale<HasWeight>(arguments, image);
+    GroupWeights<Real, false, HasWeight> weights(arguments.weight, scale.scale, image);
+    auto const unit = static_cast<Real>(HasWeight ? arguments.unit * scale.rest : arguments.unit);
     weights.load(groups.start(), groups.count());
     for (; !groups.is_done(); groups.advance()) {
       int const count = groups.count();

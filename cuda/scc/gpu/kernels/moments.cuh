@@ -44,8 +44,8 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
       lane_sums[k] = 0;
     }
     PairedGroups<Real, IsDense> groups(arguments, arguments.x, arguments.y, arguments.partition.range(block, image));
-    GroupWeights<Real, IsDense, HasWeight> weights(arguments.weight, image_weight_scale<HasWeight>(arguments, image),
-                                                   image);
+    GroupWeights<Real, IsDense, HasWeight> weights(arguments.weight,
+                                                   image_weight_scale<HasWeight>(arguments, image).scale, image);
     weights.load(groups.start(), groups.count());
     while (!groups.is_done()) {
       Real sums[Terms];

@@ -52,7 +52,7 @@ struct SolveArguments {
   bool has_weight;                  ///< Whether the pixels have weights
   ElementType weight_type;          ///< likewise
   TilePartition weights_partition;  ///< likewise, of find_largest_weights
-  double unit;                      ///< likewise: what a weight of 1 counts in the sums
+  double unit;                      ///< likewise: what a weight of 1 counts in bins
 };
 
 /// Number of the sum of T_a T_b among those that a block leaves.
@@ -239,13 +239,15 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
   }
   std::int64_t invalid = 0;
   bool is_empty = false;
+  double unit = 1;  // what a scaled weight of 1 counts in the sums
   if (arguments.has_weight) {
     WeightSummary const summary = summarise_image(workspace.summaries, arguments.weights_partition, image);
     invalid = summary.invalid;
     is_empty = summary.largest == 0;
+    WeightScale const scale(arguments.weight_type, summary.largest);
+    unit = arguments.layout == MomentLayout::bins ? arguments.unit * scale.rest : 1;
     if (block.rank() == 0) {
-      workspace.weights[image] = {scale_of_weights(arguments.weight_type, summary.largest),
-                                  invalid > 0 ? static_cast<double>(NAN) : 0.0};
+      workspace.weights[image] = {scale.scale, invalid > 0 ? static_cast<double>(NAN) : 0.0};
     }
   }
   bool has_nan = invalid > 0;
@@ -288,7 +290,7 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
       inverse_total = collect_sums(arguments, image, sums, solved_moments, workspace.moments + image * moment_count);
     }
     if (arguments.has_weight && block.rank() == 0) {
-      workspace.weights[image].inverse_total = inverse_total * arguments.unit;
+      workspace.weights[image].inverse_total = inverse_total * unit;
     }
     block.sync();
     assemble_system(block, plan, solved_moments, scratch);

@@ -45,11 +45,17 @@ __device__ inline WeightSummary summarise_image(WeightSummary const* of_blocks, 
   return summary;
 }
 
-/// weight_scale() of weights of this type.
-__device__ inline double scale_of_weights(ElementType type, double largest) {
-  return type == ElementType::float64 ? weight_scale(largest)
-                                      : static_cast<double>(weight_scale(static_cast<float>(largest)));
-}
+/// The powers of two that the weights of an image are multiplied by.
+struct WeightScale {
+  double scale = 1;  ///< weight_scale(), as a number of their type
+  double rest = 1;   ///< What the largest one lacks to [1, 2), if it is subnormal
+
+  __device__ WeightScale() {}
+  __device__ WeightScale(ElementType type, double largest)
+      : scale(type == ElementType::float64 ? weight_scale(largest)
+                                           : static_cast<double>(weight_scale(static_cast<float>(largest)))),
+        rest(weight_scale(largest * scale)) {}
+};
 
 /// The weights of the groups of pixels that a thread has in an image. Without weights, a pixel that exists has a weight of 1.
 template <class Real, bool IsDense, bool HasWeight>
