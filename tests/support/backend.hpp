@@ -29,6 +29,7 @@ inline constexpr bool is_gpu = true;
 inline constexpr bool is_gpu = false;
 using Loss = scc::cpu::Loss;
 using Workspace = scc::cpu::Workspace;
+using GradLoss = scc::cpu::GradLoss;
 #endif
 
 /// Both bases with both kernels; with one where that takes long, as kernels are but numbers in tables to the code that sees

@@ -127,14 +127,12 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
 }
 
 /// Chebyshev basis of at most this degree, in float: all moments in a thread's registers.
-template <int Degree>
+template <int Degree, bool HasWeight>
 void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   constexpr int terms = padded_terms(Degree);
   MomentsKernel<float> kernel{};
   bool const dense = is_dense(pass.x, pass.pixels) && is_dense(pass.y, pass.pixels);
-  kernel.function = pass.has_weight ? moments_triangle<Degree, false, true>
-                    : dense         ? moments_triangle<Degree, true, false>
-                                    : moments_triangle<Degree, false, false>;
+  kernel.function = dense ? moments_triangle<Degree, true, HasWeight> : moments_triangle<Degree, false, HasWeight>;
   kernel.name = "moments_triangle";
   kernel.threads = moments_threads;
   kernel.pixels_per_thread = moments_pixels_per_thread;
@@ -147,11 +145,11 @@ void launch_triangle(DeviceState const& state, ForwardPass const& pass, cudaStre
 }
 
 /// Chebyshev basis of any degree: a tile of the moments in a thread's registers.
-template <class Real>
+template <class Real, bool HasWeight>
 void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   constexpr int terms = tile_size * tile_size;
   MomentsKernel<Real> kernel{};
-  kernel.function = pass.has_weight ? moments_tile<Real, true> : moments_tile<Real, false>;
+  kernel.function = moments_tile<Real, HasWeight>;
   kernel.name = "moments_tile";
   kernel.threads = moments_threads;
   kernel.pixels_per_thread = moments_pixels_per_thread;
@@ -164,13 +162,13 @@ void launch_tiles(DeviceState const& state, ForwardPass const& pass, cudaStream_
 }
 
 /// Histogram basis: rows of bins in a block's shared memory.
-template <class Real>
+template <class Real, bool HasWeight>
 void launch_histogram(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
   int const bins = state.plan().basis_size();
   std::size_t const row_bytes = static_cast<std::size_t>(bins) * 2 * sizeof(unsigned);
   int const most_rows = static_cast<int>(state.shared_bytes() / row_bytes);
   MomentsKernel<Real> kernel{};
-  kernel.function = pass.has_weight ? moments_histogram<Real, true> : moments_histogram<Real, false>;
+  kernel.function = moments_histogram<Real, HasWeight>;
   kernel.name = "moments_histogram";
   kernel.threads = histogram_threads;
   kernel.pixels_per_thread = histogram_pixels_per_thread;
@@ -225,50 +223,88 @@ void launch_gradient(GradientKernel<Real> const& kernel, DeviceState const& stat
 }
 
 /// Chebyshev basis of at most this degree, in float.
-template <int Degree>
+template <int Degree, bool HasWeight>
 void launch_triangle_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   bool const dense = is_dense(pass.fixed, pass.pixels) && is_dense(pass.differentiated, pass.pixels) &&
                      is_dense(pass.gradient, pass.pixels);
-  GradientKernel<float> const kernel{pass.has_weight ? gradient_triangle<Degree, false, true>
-                                     : dense         ? gradient_triangle<Degree, true, false>
-                                                     : gradient_triangle<Degree, false, false>,
-                                     "gradient_triangle", TriangleGradient<Degree>::shared_bytes, true};
+  GradientKernel<float> const kernel{
+    dense ? gradient_triangle<Degree, true, HasWeight> : gradient_triangle<Degree, false, HasWeight>,
+    "gradient_triangle", TriangleGradient<Degree>::shared_bytes, true};
   launch_gradient(kernel, state, pass, stream);
 }
 
 /// Chebyshev basis of any degree.
-template <class Real>
+template <class Real, bool HasWeight>
 void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  GradientKernel<Real> const kernel{pass.has_weight ? gradient_tile<Real, true> : gradient_tile<Real, false>,
-                                    "gradient_tile", TileGradient<Real>::shared_bytes(state.plan().degree()), true};
+  GradientKernel<Real> const kernel{gradient_tile<Real, HasWeight>, "gradient_tile",
+                                    TileGradient<Real>::shared_bytes(state.plan().degree()), true};
   launch_gradient(kernel, state, pass, stream);
 }
 
 /// Histogram basis; its coefficients stay in global memory if they do not fit shared memory.
-template <class Real>
+template <class Real, bool HasWeight>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
   std::size_t const bytes = state.plan().moment_count() * sizeof(Real);
   bool const fits = bytes <= state.shared_bytes();
-  GradientKernel<Real> const kernel{pass.has_weight ? gradient_histogram<Real, true> : gradient_histogram<Real, false>,
-                                    "gradient_histogram", fits ? bytes : 0, fits};
+  GradientKernel<Real> const kernel{gradient_histogram<Real, HasWeight>, "gradient_histogram", fits ? bytes : 0, fits};
   launch_gradient(kernel, state, pass, stream);
 }
 
-/// load(kernels...) of those of a degree.
-template <int Degree, class Load>
-void load_triangles(Load const& load) {
-  load(moments_triangle<Degree, true, false>, moments_triangle<Degree, false, false>,
-       moments_triangle<Degree, false, true>);
-  load(gradient_triangle<Degree, true, false>, gradient_triangle<Degree, false, false>,
-       gradient_triangle<Degree, false, true>);
+/// Calls load(kernels...) with those for pixels with weights, or without.
+template <bool HasWeight, class Load>
+void load_pixel_kernels(Load const& load) {
+  load(moments_triangle<small_triangle_degree, true, HasWeight>,
+       moments_triangle<small_triangle_degree, false, HasWeight>);
+  load(moments_triangle<triangle_degree, true, HasWeight>, moments_triangle<triangle_degree, false, HasWeight>);
+  load(gradient_triangle<small_triangle_degree, true, HasWeight>,
+       gradient_triangle<small_triangle_degree, false, HasWeight>);
+  load(gradient_triangle<triangle_degree, true, HasWeight>, gradient_triangle<triangle_degree, false, HasWeight>);
+  load(moments_tile<float, HasWeight>, moments_tile<double, HasWeight>);
+  load(gradient_tile<float, HasWeight>, gradient_tile<double, HasWeight>);
+  load(moments_histogram<float, HasWeight>, moments_histogram<double, HasWeight>);
+  load(gradient_histogram<float, HasWeight>, gradient_histogram<double, HasWeight>);
 }
 
-/// load(kernels...) of those that work in Real, whatever the degree.
-template <class Real, class Load>
-void load_others(Load const& load) {
-  load(moments_tile<Real, false>, moments_tile<Real, true>, gradient_tile<Real, false>, gradient_tile<Real, true>);
-  load(moments_histogram<Real, false>, moments_histogram<Real, true>);
-  load(gradient_histogram<Real, false>, gradient_histogram<Real, true>);
+/// A forward pass for pixels with weights, or without: chooses its kernel.
+template <bool HasWeight>
+void launch_forward_pass(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
+  bool const in_double = state.plan().needs_double(pass.x.type, pass.y.type);
+  if (state.plan().basis() == Basis::histogram) {
+    in_double ? launch_histogram<double, HasWeight>(state, pass, stream)
+              : launch_histogram<float, HasWeight>(state, pass, stream);
+  } else if (in_double) {
+    launch_tiles<double, HasWeight>(state, pass, stream);
+  } else {
+    switch (triangle_for(state.plan().degree())) {
+      case small_triangle_degree:
+        return launch_triangle<small_triangle_degree, HasWeight>(state, pass, stream);
+      case triangle_degree:
+        return launch_triangle<triangle_degree, HasWeight>(state, pass, stream);
+      default:
+        return launch_tiles<float, HasWeight>(state, pass, stream);
+    }
+  }
+}
+
+/// A backward pass, likewise.
+template <bool HasWeight>
+void launch_backward_pass(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
+  bool const in_double = state.plan().needs_double(pass.fixed.type, pass.differentiated.type);
+  if (state.plan().basis() == Basis::histogram) {
+    in_double ? launch_histogram_gradient<double, HasWeight>(state, pass, stream)
+              : launch_histogram_gradient<float, HasWeight>(state, pass, stream);
+  } else if (in_double) {
+    launch_tile_gradient<double, HasWeight>(state, pass, stream);
+  } else {
+    switch (triangle_for(state.plan().degree())) {
+      case small_triangle_degree:
+        return launch_triangle_gradient<small_triangle_degree, HasWeight>(state, pass, stream);
+      case triangle_degree:
+        return launch_triangle_gradient<triangle_degree, HasWeight>(state, pass, stream);
+      default:
+        return launch_tile_gradient<float, HasWeight>(state, pass, stream);
+    }
+  }
 }
 
 template <class Tag>
@@ -276,49 +312,18 @@ void Dispatch<Tag>::load_kernels(DeviceState const& state) {
   auto const load = [&state](auto... kernels) { (load_kernel(kernels, state.block_shared_bytes()), ...); };
   load(find_largest_weights<float>, find_largest_weights<double>);
   load(solve_images<SolveMemory::all>, solve_images<SolveMemory::scratch>, solve_images<SolveMemory::none>);
-  load_triangles<small_triangle_degree>(load);
-  load_triangles<triangle_degree>(load);
-  load_others<float>(load);
-  load_others<double>(load);
+  load_pixel_kernels<false>(load);
+  load_pixel_kernels<true>(load);
 }
 
 template <class Tag>
 void Dispatch<Tag>::forward(DeviceState const& state, ForwardPass const& pass, cudaStream_t stream) {
-  bool const in_double = state.plan().needs_double(pass.x.type, pass.y.type);
-  if (state.plan().basis() == Basis::histogram) {
-    in_double ? launch_histogram<double>(state, pass, stream) : launch_histogram<float>(state, pass, stream);
-  } else if (in_double) {
-    launch_tiles<double>(state, pass, stream);
-  } else {
-    switch (triangle_for(state.plan().degree())) {
-      case small_triangle_degree:
-        return launch_triangle<small_triangle_degree>(state, pass, stream);
-      case triangle_degree:
-        return launch_triangle<triangle_degree>(state, pass, stream);
-      default:
-        return launch_tiles<float>(state, pass, stream);
-    }
-  }
+  pass.has_weight ? launch_forward_pass<true>(state, pass, stream) : launch_forward_pass<false>(state, pass, stream);
 }
 
 template <class Tag>
 void Dispatch<Tag>::backward(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  bool const in_double = state.plan().needs_double(pass.fixed.type, pass.differentiated.type);
-  if (state.plan().basis() == Basis::histogram) {
-    in_double ? launch_histogram_gradient<double>(state, pass, stream)
-              : launch_histogram_gradient<float>(state, pass, stream);
-  } else if (in_double) {
-    launch_tile_gradient<double>(state, pass, stream);
-  } else {
-    switch (triangle_for(state.plan().degree())) {
-      case small_triangle_degree:
-        return launch_triangle_gradient<small_triangle_degree>(state, pass, stream);
-      case triangle_degree:
-        return launch_triangle_gradient<triangle_degree>(state, pass, stream);
-      default:
-        return launch_tile_gradient<float>(state, pass, stream);
-    }
-  }
+  pass.has_weight ? launch_backward_pass<true>(state, pass, stream) : launch_backward_pass<false>(state, pass, stream);
 }
 
 // All of it in every unit, so that the linker takes all of it from the same one.

@@ -108,12 +108,16 @@ public:
   }
 
   __device__ void decode(int /*count*/) {
-    bool const is_boolean = weight_.view.type == ElementType::boolean;
-    ElementType const type = is_boolean                  ? ElementType::uint8
-                             : is_double_beside_floats() ? ElementType::float32
-                                                         : weight_.view.type;
-    auto const of_byte = [&](std::uint8_t byte) { return static_cast<Real>(is_boolean && byte != 0 ? 1 : byte); };
-    decode_group<false>(type, raw_, of_byte, numbers_);
+    ElementType const type = weight_.view.type;
+    bool const is_boolean = type == ElementType::boolean;
+    if (type == ElementType::float32 || is_double_beside_floats()) {  // first, as the usual ones
+      decode_group<false>(
+        ElementType::float32, raw_, [](std::uint8_t) { return Real(0); }, numbers_);
+    } else {
+      decode_group<false>(
+        is_boolean ? ElementType::uint8 : type, raw_,
+        [&](std::uint8_t byte) { return static_cast<Real>(is_boolean && byte != 0 ? 1 : byte); }, numbers_);
+    }
   }
 
   /// The weight as it stands.
