@@ -16,6 +16,8 @@
 #if defined(SCC_TEST_BACKEND_GPU)
 #include "gpu_loss.hpp"
 #include "requires_device.hpp"
+#else
+#define SCC_TEST_WEIGHTS  // the loss under test takes weights
 #endif
 
 #include "images.hpp"
@@ -46,9 +48,12 @@ inline std::vector<Setup> all_setups() {
 template <class AnyLoss>
 using WorkspaceOf = std::conditional_t<std::is_same_v<AnyLoss, scc::cpu::Loss>, scc::cpu::Workspace, Workspace>;
 
-/// The name of a type of pixels for the report of a failure.
+/// The name of a type of pixels or weights for the report of a failure.
 template <class T>
 std::string type_name() {
+  if (std::is_same_v<T, bool>) {
+    return "bool";
+  }
   if (std::is_same_v<T, std::uint8_t>) {
     return "uint8";
   }
