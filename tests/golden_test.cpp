@@ -64,11 +64,9 @@ void check(Golden const& golden, Basis basis, double tolerance, Bounds bounds) {
   if (golden.weight.empty()) {
     value = loss.forward_backward(x.view(), y.view(), workspace, 1.0, dloss_dy.view());
   } else {
-#if defined(SCC_TEST_WEIGHTS)
     Batch<T> const weight({golden.weight_images, golden.weight_channels, golden.height, golden.width}, golden.weight);
     value = loss.forward_backward(x.view(), y.view(), scc_test::repeated(weight.view(), shape), workspace, 1.0,
                                   dloss_dy.view());
-#endif
   }
 
   CAPTURE(golden.name, loss.plan().basis_size(), static_cast<int>(loss.plan().basis()));
@@ -108,7 +106,6 @@ TEST_CASE("double pixels at tolerance 1e-9 match the released code", "[golden]")
   }
 }
 
-#if defined(SCC_TEST_WEIGHTS)
 TEST_CASE("float weights match the independent evaluation", "[golden]") {
   for (auto const& name : scc_test::weighted_golden_names()) {
     Golden const golden = scc_test::read_golden(name);
@@ -126,8 +123,6 @@ TEST_CASE("double weights match the independent evaluation", "[golden]") {
     }
   }
 }
-
-#endif
 
 TEST_CASE("h and H in the original kernels match the released code", "[golden]") {
   for (std::string const name : {"g1_identity", "r1_identity"}) {

@@ -626,7 +626,7 @@ TEST_CASE("a gradient for each image") {
   Pair<float> const pair(shape, 151);
   Weights<float> const weight(shape, random_weights(shape.size(), 152));
   std::vector<double> const numbers{0.5, 0, -3};
-  scc::cpu::GradLoss const each(numbers.data(), 3);
+  GradLoss const each(numbers.data(), 3);
   for (auto const& setup : both_bases()) {
     INFO(setup.name);
     Loss const loss(setup.options);
@@ -640,7 +640,7 @@ TEST_CASE("a gradient for each image") {
         expected.dx[k] *= factor;
         expected.dy[k] *= factor;
       }
-      auto const run = [&](scc::cpu::GradLoss const& grad_loss) {
+      auto const run = [&](GradLoss const& grad_loss) {
         Batch<float> dx(shape), dy(shape), dx_alone(shape), dy_alone(shape), dy_of_both(shape);
         Workspace other;
         auto const call = [&](auto... weights) {
@@ -661,7 +661,7 @@ TEST_CASE("a gradient for each image") {
       CHECK(all_zero(image_of(actual.dy, shape, 1)));
       // The same number for each is one number.
       std::vector<double> const constant(3, 0.75);
-      CHECK(same_bits(run(scc::cpu::GradLoss(constant.data(), 3)), run(0.75)));
+      CHECK(same_bits(run(GradLoss(constant.data(), 3)), run(0.75)));
     }
 
     // Another count than that of the images, before anything is written.
@@ -671,7 +671,7 @@ TEST_CASE("a gradient for each image") {
     Batch<float> dx = untouched, dy = untouched;
     std::vector<double> const more(4, 1.0);
     for (std::int64_t const count : {0, 2, 4, -1}) {
-      scc::cpu::GradLoss const wrong(more.data(), count);
+      GradLoss const wrong(more.data(), count);
       std::string const message = "grad_loss has " + std::to_string(count) + " numbers but there are 3 images";
       CHECK_THAT(message_of([&] { loss.backward(pair.x.view(), pair.y.view(), workspace, wrong, dy.view()); }),
                  contains(message));
@@ -689,12 +689,12 @@ TEST_CASE("a gradient for each image") {
       CHECK(std::abs(value + (workspace.rsmi()[0] + workspace.rsmi()[1] + workspace.rsmi()[2]) / 3) <= 1e-6);
     }
   }
-  CHECK_THAT(message_of([] { scc::cpu::GradLoss(nullptr, 2); }),
+  CHECK_THAT(message_of([] { GradLoss(nullptr, 2); }),
              contains("grad_loss has 2 numbers but its data is null"));
   // No images, no numbers.
   Batch<float> none({0, 2, 7, 31});
   Workspace workspace;
-  CHECK(Loss().forward_backward(none.view(), none.view(), workspace, scc::cpu::GradLoss(nullptr, 0), none.view()) == 0);
+  CHECK(Loss().forward_backward(none.view(), none.view(), workspace, GradLoss(nullptr, 0), none.view()) == 0);
 }
 
 TEST_CASE("weights that are no batch like the images are refused, and nothing is written") {

@@ -16,8 +16,6 @@
 #if defined(SCC_TEST_BACKEND_GPU)
 #include "gpu_loss.hpp"
 #include "requires_device.hpp"
-#else
-#define SCC_TEST_WEIGHTS  // the loss under test takes weights
 #endif
 
 #include "images.hpp"
