@@ -366,7 +366,7 @@ TEST_CASE("stride 0 repeats weights as a copy would") {
   for (Shape const& kept : {Shape{2, 1, medium.height, medium.width}, Shape{1, 1, medium.height, medium.width},
                             Shape{1, 3, medium.height, medium.width}, Shape{2, 3, 1, medium.width},
                             Shape{2, 3, medium.height, 1}, Shape{2, 1, 1, 1}}) {
-    Weights<float> const weight(kept, random_weights(kept.size(), 92));
+    Weights<float> const weight(kept, random_values(kept.size(), 92, 0, 1));
     ImageBatch<float const> const view = repeated(weight.view(), medium);
     std::vector<double> copies;
     for (std::int64_t n = 0; n < medium.images; ++n) {

@@ -73,6 +73,9 @@ public:
     }
     std::transform(values, values + std::max<std::int64_t>(count, 0), std::back_inserter(numbers_),
                    [](double value) { return static_cast<float>(value); });
+    if (numbers_.empty()) {
+      numbers_.push_back(0);  // so that there is memory
+    }
   }
 
   bool is_one() const { return is_one_; }

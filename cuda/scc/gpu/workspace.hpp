@@ -54,7 +54,8 @@ struct WorkspaceView {
   Diagnostics* partial_counts;  ///< [partial_count()] of the blocks
   ImageWeights* weights;        ///< [images] with weights
   WeightSummary* summaries;     ///< [partial_count()] with weights: of the blocks
-  double* partial_sums;         ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
+  double* partial_sums;         ///< of the blocks: [partial_count(), parts, terms of a part] of the moments;
+                                ///< histogram basis: [partial_count()] of weights, if there are any
   double* solve_scratch;        ///< [images, SolveScratch] where that is too large for shared memory
 
   /// Points the parts into `memory`, if that is not null; returns the bytes they take.

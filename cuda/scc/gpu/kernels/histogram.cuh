@@ -45,6 +45,29 @@ __device__ inline Real valid_weight(Real weight) {
   return weight > 0 && weight < 2 ? weight : Real(0);
 }
 
+/// The sum of the scaled weights of a thread, as precise as its bins.
+template <class Real>
+class FixedPointSum {
+public:
+  __device__ void add(Real weight, Real unit) {
+    sum_ += is_single ? static_cast<unsigned>(weight * single_unit + Real(0.5))
+                      : static_cast<unsigned long long>(weight * unit + Real(0.5));
+  }
+
+  /// The sum over a block, in its thread 0. Begins with a barrier of the block.
+  __device__ double over_block(double unit) const {
+    using Reduce = BlockReduce<unsigned long long, histogram_threads>;
+    __shared__ typename Reduce::TempStorage storage;
+    return static_cast<double>(Reduce(storage).Sum(sum_)) / (is_single ? static_cast<double>(single_unit) : unit);
+  }
+
+private:
+  static constexpr bool is_single = std::is_same_v<Real, float>;
+  static constexpr float single_unit = 2147483648.0F;  ///< A weight below 2 then fits 32 bits.
+
+  unsigned long long sum_ = 0;
+};
+
 /// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
 template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
@@ -71,7 +94,8 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range);
     WeightScale const scale = image_weight_scale<HasWeight>(arguments, image);
     GroupWeights<Real, false, HasWeight> weights(arguments.weight, scale.scale, image);
-    auto const unit = static_cast<Real>(HasWeight ? arguments.unit * scale.rest : arguments.unit);
+    auto const unit = static_cast<Real>(arguments.unit), rest = static_cast<Real>(scale.rest);
+    FixedPointSum<Real> total;
     weights.load(groups.start(), groups.count());
     for (; !groups.is_done(); groups.advance()) {
       int const count = groups.count();
@@ -88,7 +112,12 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
         if (!weights.has(k)) {
           continue;
         }
-        Real const pixel_unit = HasWeight ? valid_weight(weights.of(k)) * unit : unit;
+        Real pixel_unit = unit;
+        if constexpr (HasWeight) {
+          Real const weight = valid_weight(weights.of(k) * rest);
+          pixel_unit *= weight;
+          total.add(weight, unit);
+        }
         auto const at_x = spline::locate(x.pixels[k].t, intervals);
         auto const at_y = spline::locate(y.pixels[k].t, intervals);
         Real weights_x[4], weights_y[4];
@@ -108,8 +137,14 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
         }
       }
     }
-    store_counts<histogram_threads>(
-      counts, arguments.workspace.partial_counts[arguments.partition.partial_index(block, image)]);  // a barrier
+    std::int64_t const partial = arguments.partition.partial_index(block, image);
+    if constexpr (HasWeight) {
+      double const sum = total.over_block(arguments.unit);
+      if (thread_index() == 0 && blockIdx.y == 0) {
+        arguments.workspace.partial_sums[partial] = sum;
+      }
+    }
+    store_counts<histogram_threads>(counts, arguments.workspace.partial_counts[partial]);  // a barrier
     unsigned long long* const bins =
       arguments.workspace.bins + std::int64_t{image} * size * size + static_cast<std::int64_t>(first_row) * size;
     for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {

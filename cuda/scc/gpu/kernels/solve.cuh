@@ -129,19 +129,17 @@ __device__ inline double collect_bins(SolveArguments const& arguments, std::int6
   std::int64_t const count = std::int64_t{arguments.plan.basis_size} * arguments.plan.basis_size;
   double inverse_total = arguments.inverse_total;
   if (arguments.has_weight) {
-    using Reduce = BlockReduce<unsigned long long, solve_threads>;
-    __shared__ typename Reduce::TempStorage storage;
-    __shared__ double shared_inverse;
-    unsigned long long sum = 0;  // the splines of a pixel sum to 1
-    for (std::int64_t bin = thread_index(); bin < count; bin += thread_count()) {
-      sum += arguments.workspace.bins[image * count + bin];
+    std::int64_t const last = arguments.partition.last_partial(static_cast<int>(image));
+    double total = 0;
+    for (std::int64_t partial = arguments.partition.first_partial(static_cast<int>(image)) + lane_index();
+         partial <= last; partial += warp_size) {
+      total += arguments.workspace.partial_sums[partial];
     }
-    sum = Reduce(storage).Sum(sum);
-    if (thread_index() == 0) {
-      shared_inverse = 1 / static_cast<double>(sum);
+    SCC_UNROLL
+    for (int step = warp_size / 2; step > 0; step /= 2) {
+      total += __shfl_xor_sync(all_lanes, total, step);
     }
-    __syncthreads();
-    inverse_total = shared_inverse;
+    inverse_total = 1 / (arguments.unit * total);
   }
   for (std::int64_t bin = thread_index(); bin < count; bin += thread_count()) {
     moments[bin] = static_cast<double>(arguments.workspace.bins[image * count + bin]) * inverse_total;
