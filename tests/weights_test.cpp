@@ -82,20 +82,6 @@ std::vector<double> mask_of(std::vector<double> values) {
   return values;
 }
 
-template <class T, class X, class Y, class W>
-Results<T> weigh(Loss const& loss, Shape const& shape, ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight,
-                 Workspace& workspace) {
-  Batch<T> dx(shape), dy(shape);
-  double const value = loss.forward(x, y, weight, workspace);
-  loss.backward_xy(x, y, weight, workspace, 1.0, dx.view(), dy.view());
-  return {value, workspace.rsmi(), dx.pixels, dy.pixels};
-}
-template <class T, class W>
-Results<T> weigh(Loss const& loss, Pair<T> const& pair, ImageBatch<W> weight) {
-  Workspace workspace;
-  return weigh<T>(loss, pair.shape, pair.x.view(), pair.y.view(), weight, workspace);
-}
-
 /// Equality up to rounding, on both backends.
 template <class T>
 void check_close(Results<T> const& actual, Results<T> const& expected) {
@@ -160,13 +146,13 @@ TEMPLATE_TEST_CASE("weights of 1 change nothing", "", float, double) {
     Pair<TestType> const pair(medium, 21);
     auto const expected = evaluate(loss, pair);
     // All of the same power of two: to the bit on the CPU.
-    CHECK(same_to_rounding(weigh(loss, pair, repeated(flag.view(), medium)), expected));
-    CHECK(same_to_rounding(weigh(loss, pair, repeated(byte.view(), medium)), expected));
-    CHECK(same_to_rounding(weigh(loss, pair, repeated(real.view(), medium)), expected));
-    CHECK(same_to_rounding(weigh(loss, pair, repeated(power.view(), medium)), expected));
-    CHECK(same_to_rounding(weigh(loss, pair, repeated(wide.view(), medium)), expected));
-    check_close(weigh(loss, pair, repeated(tiny.view(), medium)), expected);
-    check_close(weigh(loss, pair, repeated(three.view(), medium)), expected);
+    CHECK(same_to_rounding(evaluate(loss, pair, repeated(flag.view(), medium)), expected));
+    CHECK(same_to_rounding(evaluate(loss, pair, repeated(byte.view(), medium)), expected));
+    CHECK(same_to_rounding(evaluate(loss, pair, repeated(real.view(), medium)), expected));
+    CHECK(same_to_rounding(evaluate(loss, pair, repeated(power.view(), medium)), expected));
+    CHECK(same_to_rounding(evaluate(loss, pair, repeated(wide.view(), medium)), expected));
+    check_close(evaluate(loss, pair, repeated(tiny.view(), medium)), expected);
+    check_close(evaluate(loss, pair, repeated(three.view(), medium)), expected);
   }
 }
 
@@ -179,7 +165,7 @@ TEMPLATE_TEST_CASE("whole-number weights are repeated pixels", "", float, double
     for (std::size_t k = 0; k < values.size(); ++k) {
       values[k] = static_cast<double>(k * k % 7 / 2);
     }
-    auto const actual = weigh(loss, pair, Weights<std::uint8_t>(pair.shape, values).view());
+    auto const actual = evaluate(loss, pair, Weights<std::uint8_t>(pair.shape, values).view());
 
     auto const count = std::accumulate(values.begin(), values.end(), 0.0);
     Pair<TestType> many({1, 1, 1, static_cast<std::int64_t>(count)}, 31);
@@ -224,7 +210,7 @@ TEMPLATE_TEST_CASE("a mask leaves the pixels that it shows", "", float, double) 
         compact.y.pixels[k] = pair.y.pixels[places[k]];
       }
       auto const expected = evaluate(loss, compact);
-      auto const actual = weigh(loss, pair, Weights<bool>(pair.shape, mask).view());
+      auto const actual = evaluate(loss, pair, Weights<bool>(pair.shape, mask).view());
       Results<TestType> shown{actual.loss, actual.rsmi, {}, {}};
       for (std::size_t const place : places) {
         shown.dx.push_back(actual.dx[place]);
@@ -259,15 +245,15 @@ TEMPLATE_TEST_CASE("only the ratios of weights matter", "", float, double) {
     INFO(setup.name);
     Loss const loss(setup.options);
     Pair<TestType> const pair(medium, 52);
-    auto const expected = weigh(loss, pair, Weights<float>(medium, scaled(1)).view());
+    auto const expected = evaluate(loss, pair, Weights<float>(medium, scaled(1)).view());
     for (int const exponent : {-90, -3, 5, 120}) {
       double const scale = std::ldexp(1.0, exponent);
-      CHECK(same_bits(weigh(loss, pair, Weights<float>(medium, scaled(scale)).view()), expected));
+      CHECK(same_bits(evaluate(loss, pair, Weights<float>(medium, scaled(scale)).view()), expected));
     }
-    CHECK(same_bits(weigh(loss, pair, Weights<double>(medium, scaled(std::ldexp(1.0, 1000))).view()), expected));
-    check_close(weigh(loss, pair, Weights<double>(medium, scaled(3.7)).view()), expected);
-    check_close(weigh(loss, pair, Weights<double>(medium, scaled(1e300)).view()), expected);
-    check_close(weigh(loss, pair, Weights<double>(medium, scaled(1e-290)).view()), expected);
+    CHECK(same_bits(evaluate(loss, pair, Weights<double>(medium, scaled(std::ldexp(1.0, 1000))).view()), expected));
+    check_close(evaluate(loss, pair, Weights<double>(medium, scaled(3.7)).view()), expected);
+    check_close(evaluate(loss, pair, Weights<double>(medium, scaled(1e300)).view()), expected);
+    check_close(evaluate(loss, pair, Weights<double>(medium, scaled(1e-290)).view()), expected);
   }
 }
 
@@ -324,8 +310,8 @@ TEMPLATE_TEST_CASE("the order of weighted pixels means nothing", "", float, doub
       permuted.y.pixels[k] = pair.y.pixels[order[k]];
       permuted_values[k] = values[order[k]];
     }
-    auto const expected = weigh(loss, pair, Weights<float>(pair.shape, values).view());
-    auto const actual = weigh(loss, permuted, Weights<float>(pair.shape, permuted_values).view());
+    auto const expected = evaluate(loss, pair, Weights<float>(pair.shape, values).view());
+    auto const actual = evaluate(loss, permuted, Weights<float>(pair.shape, permuted_values).view());
     auto gathered = expected;
     for (std::size_t k = 0; k < order.size(); ++k) {
       gathered.dx[k] = expected.dx[order[k]];
@@ -350,13 +336,13 @@ TEMPLATE_TEST_CASE("the layout of weights in memory means nothing", "", std::uin
     ImageBatch<TestType const>::contiguous(dense.data(), shape.images, shape.channels, shape.height, shape.width);
   for (auto const& setup : both_bases()) {
     Loss const loss(setup.options);
-    auto const expected = weigh(loss, pair, contiguous);
+    auto const expected = evaluate(loss, pair, contiguous);
     for (auto const& layout : layouts(shape)) {
       INFO(setup.name << ", " << layout.name);
       Arranged<TestType> weight(shape, layout,
                                 static_cast<TestType>(99));  // and a gap must not pass for the largest one
       weight.fill(dense);
-      CHECK(same_to_rounding(weigh(loss, pair, weight.view()), expected));
+      CHECK(same_to_rounding(evaluate(loss, pair, weight.view()), expected));
     }
   }
 }
@@ -383,8 +369,8 @@ TEST_CASE("stride 0 repeats weights as a copy would") {
       INFO(setup.name << ", [" << kept.images << ", " << kept.channels << ", " << kept.height << ", " << kept.width
                       << "]");
       Loss const loss(setup.options);
-      auto const expected = weigh(loss, pair, Weights<float>(medium, copies).view());
-      CHECK(same_to_rounding(weigh(loss, pair, view), expected));
+      auto const expected = evaluate(loss, pair, Weights<float>(medium, copies).view());
+      CHECK(same_to_rounding(evaluate(loss, pair, view), expected));
     }
   }
 }
@@ -396,12 +382,12 @@ TEST_CASE("a batch of weighted images is the loop over them") {
   for (auto const& setup : both_bases()) {
     INFO(setup.name);
     Loss const loss(setup.options);
-    auto const batch = weigh(loss, pair, Weights<float>(medium, values).view());
+    auto const batch = evaluate(loss, pair, Weights<float>(medium, values).view());
     for (std::int64_t n = 0; n < medium.images; ++n) {
       Pair<float> image(single, 0);
       image.x = Batch<float>(single, image_of(pair.x.pixels, medium, n));
       image.y = Batch<float>(single, image_of(pair.y.pixels, medium, n));
-      auto const alone = weigh(loss, image, Weights<float>(single, image_of(values, medium, n)).view());
+      auto const alone = evaluate(loss, image, Weights<float>(single, image_of(values, medium, n)).view());
       CHECK(std::abs(batch.rsmi[static_cast<std::size_t>(n)] - alone.rsmi[0]) <= (is_gpu ? rsmi_rounding<float> : 0));
       std::vector<double> dy = image_of(batch.dy, medium, n);
       std::transform(dy.begin(), dy.end(), dy.begin(), [](double value) { return 2 * value; });
@@ -447,8 +433,8 @@ TEMPLATE_TEST_CASE("what a pixel of weight 0 holds means nothing", "", float, do
     INFO(setup.name);
     Loss const loss(setup.options);
     Workspace workspace;
-    auto const expected = weigh<double>(loss, shape, x.view(), y.view(), weight.view(), workspace);
-    auto const actual = weigh<double>(loss, shape, x_junk.view(), y_junk.view(), weight.view(), workspace);
+    auto const expected = evaluate<double>(loss, shape, x.view(), y.view(), weight.view(), workspace);
+    auto const actual = evaluate<double>(loss, shape, x_junk.view(), y_junk.view(), weight.view(), workspace);
     CHECK(std::isfinite(actual.loss));
     CHECK(same_bits(actual, expected));
     CHECK(same_bits(workspace.diagnostics(), scc::Diagnostics{}));
@@ -471,7 +457,7 @@ TEMPLATE_TEST_CASE("what a pixel of weight 0 holds means nothing", "", float, do
     Batch<TestType> y_bad = y_junk;
     y_bad.pixels[outside_at] = static_cast<TestType>(0);
     Weights<float> const bad_weight(shape, bad_values);
-    auto const bad = weigh<double>(loss, shape, x_bad.view(), y_bad.view(), bad_weight.view(), workspace);
+    auto const bad = evaluate<double>(loss, shape, x_bad.view(), y_bad.view(), bad_weight.view(), workspace);
     CHECK(std::isnan(bad.loss));
     CHECK(std::isnan(bad.rsmi[0]));
     CHECK(std::isfinite(bad.rsmi[1]));
@@ -494,7 +480,7 @@ TEST_CASE("accumulating adds nothing to pixels of weight 0") {
     INFO(setup.name);
     Loss const loss(setup.options);
     Workspace workspace;
-    auto const expected = weigh<float>(loss, pair.shape, pair.x.view(), pair.y.view(), weight.view(), workspace);
+    auto const expected = evaluate<float>(loss, pair.shape, pair.x.view(), pair.y.view(), weight.view(), workspace);
     Batch<float> const before(pair.shape, random_values(pair.shape.size(), 123));
     Batch<float> dx = before, dy = before;
     loss.backward_x(pair.x.view(), pair.y.view(), weight.view(), workspace, 1.0, dx.view(), GradientMode::accumulate);
@@ -532,7 +518,7 @@ TEMPLATE_TEST_CASE("an image whose weights are all 0 has rSMI 0, no gradient, an
     Loss const loss(setup.options);
     Workspace workspace;
     auto const actual =
-      weigh<TestType>(loss, shape, pair.x.view(), pair.y.view(), Weights<float>(shape, values).view(), workspace);
+      evaluate<TestType>(loss, shape, pair.x.view(), pair.y.view(), Weights<float>(shape, values).view(), workspace);
     CHECK(actual.rsmi[1] == 0);
     CHECK(std::abs(actual.loss + (actual.rsmi[0] + actual.rsmi[2]) / 3) <= 1e-12 + (is_gpu ? rsmi_rounding<float> : 0));
     CHECK(actual.rsmi[0] > 1e-3);
@@ -547,14 +533,14 @@ TEMPLATE_TEST_CASE("an image whose weights are all 0 has rSMI 0, no gradient, an
 
     // The other images are as they are beside any other image.
     values[image + 5] = 1;
-    auto const other = weigh(loss, pair, Weights<float>(shape, values).view());
+    auto const other = evaluate(loss, pair, Weights<float>(shape, values).view());
     values[image + 5] = 0;
     for (std::int64_t const n : {0, 2}) {
       CHECK(same_bits(actual.rsmi[static_cast<std::size_t>(n)], other.rsmi[static_cast<std::size_t>(n)]));
       check_same_image(actual.dx, other.dx, shape, n);
       check_same_image(actual.dy, other.dy, shape, n);
     }
-    auto const none = weigh(loss, pair, Weights<bool>(shape, std::vector<double>(shape.size(), 0.0)).view());
+    auto const none = evaluate(loss, pair, Weights<bool>(shape, std::vector<double>(shape.size(), 0.0)).view());
     CHECK(none.loss == 0);
     CHECK(all_zero(none.rsmi));
     CHECK(all_zero(none.dy));
@@ -572,7 +558,7 @@ TEMPLATE_TEST_CASE("an invalid weight makes its image, and the loss, NaN, and is
     Loss const loss(setup.options);
     Weights<TestType> good(shape, values);
     good.numbers[image - 1] = static_cast<TestType>(-0.0);  // valid
-    auto const expected = weigh(loss, pair, good.view());
+    auto const expected = evaluate(loss, pair, good.view());
     CHECK(std::isfinite(expected.loss));
     for (double const invalid : {-1.0, -1e-7, infinity, -infinity, not_a_number, -not_a_number}) {
       for (std::size_t const at : {image, image + 500, 2 * image - 1}) {
@@ -580,7 +566,7 @@ TEMPLATE_TEST_CASE("an invalid weight makes its image, and the loss, NaN, and is
         Weights<TestType> bad(shape, good.values());
         bad.numbers[at] = static_cast<TestType>(invalid);
         Workspace workspace;
-        auto const actual = weigh<float>(loss, shape, pair.x.view(), pair.y.view(), bad.view(), workspace);
+        auto const actual = evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), bad.view(), workspace);
         CHECK(std::isnan(actual.loss));
         CHECK(std::isnan(actual.rsmi[1]));
         // All of its gradient, where weights are 0 and where pixels are outside the domain, too.
@@ -601,7 +587,7 @@ TEMPLATE_TEST_CASE("an invalid weight makes its image, and the loss, NaN, and is
           check_same_image(actual.dy, expected.dy, shape, n);
         }
         // What it left in the workspace does not reach the next batch.
-        auto const next = weigh<float>(loss, shape, pair.x.view(), pair.y.view(), good.view(), workspace);
+        auto const next = evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), good.view(), workspace);
         CHECK(same_bits(next, expected));
         CHECK(workspace.diagnostics().weight_invalid == 0);
       }
@@ -612,7 +598,7 @@ TEMPLATE_TEST_CASE("an invalid weight makes its image, and the loss, NaN, and is
     worst.numbers[5] = static_cast<TestType>(not_a_number);
     Workspace workspace;
     auto const actual =
-      weigh<float>(loss, shape, pair.x.view(), pair.y.view(), repeated(worst.view(), shape), workspace);
+      evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), repeated(worst.view(), shape), workspace);
     CHECK(all_nan(actual.rsmi));
     CHECK(all_nan(actual.dx));
     CHECK(all_nan(actual.dy));
@@ -632,8 +618,9 @@ TEST_CASE("a gradient for each image") {
     Loss const loss(setup.options);
     for (bool const is_weighted : {false, true}) {
       Workspace workspace;
-      auto const once = is_weighted ? weigh<float>(loss, shape, pair.x.view(), pair.y.view(), weight.view(), workspace)
-                                    : evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), 1, workspace);
+      auto const once = is_weighted
+                          ? evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), weight.view(), workspace)
+                          : evaluate<float>(loss, shape, pair.x.view(), pair.y.view(), 1, workspace);
       Results<float> expected = once;
       for (std::size_t k = 0; k < shape.size(); ++k) {
         auto const factor = static_cast<float>(numbers[k / static_cast<std::size_t>(shape.pixels())]);
