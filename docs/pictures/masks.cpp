@@ -58,7 +58,7 @@ std::string draw_masks(inspect::ImagePair const& pair, Format format) {
     inspect::ImagePair const& pair;
   };
   Column const columns[] = {
-    {"the images", pair}, {"padded: the border counts", in_page}, {"padded, with a mask", masked}};
+    {"the images alone", pair}, {"padded with black", in_page}, {"padded, with a mask", masked}};
   Canvas canvas(margin + label_width + 3 * (tile + gap), heading_height + 3 * (tile + gap) + margin, format);
   char const* const rows[] = {"input", "translation", "|dloss/dy|"};
   for (int row = 0; row < 3; ++row) {
