@@ -124,7 +124,6 @@ TEST_CASE("gradients are the derivative of the loss", "[gradient]") {
   }
 }
 
-#if defined(SCC_TEST_WEIGHTS)
 TEST_CASE("gradients of weighted pixels are the derivative of the loss, image by image", "[gradient]") {
   Shape const shape{2, 2, 3, 4};
   std::vector<double> weights = scc_test::random_values(shape.size(), 51, -0.5, 2);
@@ -148,8 +147,8 @@ TEST_CASE("gradients of weighted pixels are the derivative of the loss, image by
         return -(grad_loss[0] * workspace.rsmi()[0] + grad_loss[1] * workspace.rsmi()[1]) / 2;
       };
       value();
-      loss.backward_xy(images.x.view(), images.y.view(), weight.view(), workspace,
-                       scc::cpu::GradLoss(grad_loss.data(), 2), dloss_dx.view(), dloss_dy.view());
+      loss.backward_xy(images.x.view(), images.y.view(), weight.view(), workspace, GradLoss(grad_loss.data(), 2),
+                       dloss_dx.view(), dloss_dy.view());
       std::vector<double> const expected_x = derivatives(images.x.pixels, 1e-3, value);
       std::vector<double> const expected_y = derivatives(images.y.pixels, 1e-3, value);
       CAPTURE(static_cast<int>(kernel), static_cast<int>(basis));
@@ -158,7 +157,6 @@ TEST_CASE("gradients of weighted pixels are the derivative of the loss, image by
     }
   }
 }
-#endif
 
 TEST_CASE("gradients are the derivative of the loss on other domains and bandwidths", "[gradient]") {
   Options options;

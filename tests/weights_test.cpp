@@ -560,8 +560,13 @@ TEMPLATE_TEST_CASE("an invalid weight makes its image, and the loss, NaN, and is
     good.numbers[image - 1] = static_cast<TestType>(-0.0);  // valid
     auto const expected = evaluate(loss, pair, good.view());
     CHECK(std::isfinite(expected.loss));
+    std::size_t turn = 0;
     for (double const invalid : {-1.0, -1e-7, infinity, -infinity, not_a_number, -not_a_number}) {
+      ++turn;
       for (std::size_t const at : {image, image + 500, 2 * image - 1}) {
+        if (is_gpu && at != (turn % 3 == 0 ? image : turn % 3 == 1 ? image + 500 : 2 * image - 1)) {
+          continue;  // in an interpreter these are long: the places in turns
+        }
         INFO(setup.name << ", " << type_name<TestType>() << ", " << invalid << " at " << at);
         Weights<TestType> bad(shape, good.values());
         bad.numbers[at] = static_cast<TestType>(invalid);
