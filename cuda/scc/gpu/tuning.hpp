@@ -38,6 +38,8 @@ inline constexpr int gradient_threads = 128;
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
 /// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
+/// In the pass over the weights.
+inline constexpr int weight_blocks_per_multiprocessor = 4;
 /// In a solve: the fit in registers needs all that a thread can have.
 inline constexpr int solve_blocks_per_multiprocessor = 1;
 /// In a backward pass.

@@ -66,7 +66,9 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         for (int k = 0; k < group_size; ++k) {
           if (k == group_size / 2) {
             groups.load_next();  // not earlier: half of the group needs no registers any more
-            groups.load_next(weights);
+          }
+          if (k == group_size - 1) {
+            groups.load_next(weights);  // likewise
           }
           add_pixel(sums, x.pixels[k].t, y.pixels[k].t, weights.of(k));
         }
