@@ -166,7 +166,8 @@ scc_bench::Exact const& judgement(Configuration const& configuration, Size const
     scc::cpu::Loss const loss(configuration.options);
     scc::cpu::Workspace workspace;
     auto const x_view = view(std::as_const(x).data(), size, 1, false);
-    auto const y_view = view(std::as_const(y).data(), size, 1, false), gradient = view(drsmi_dy.data(), size, 1, false);
+    auto const y_view = view(std::as_const(y).data(), size, 1, false);
+    auto const gradient = view(drsmi_dy.data(), size, 1, false);
     if (configuration.has_mask) {
       std::vector<float> const mask = mask_of(size);
       auto const weight = repeated(view(mask.data(), {size.height, size.width, 1}, 1, false), size);
