@@ -38,9 +38,10 @@ struct WeightBlock {
   /// Multiplies numbers [block_size] by the weights. What has weight 0 becomes 0, whatever it was.
   void multiply(Instructions instructions, Real* numbers) const {
     with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA {
-      for (int k = 0; k < block_size; ++k) {
-        Real const product = numbers[k] * w[k];
-        numbers[k] = is_zero[k] != 0 ? Real(0) : product;
+      for (int k = 0; k < block_size; ++k) {  // without branches, which a mask would have mispredicted
+        Real const number = numbers[k];
+        Real const kept = is_zero[k] != 0 ? Real(0) : number;
+        numbers[k] = kept * w[k];
       }
     });
   }
@@ -133,19 +134,24 @@ private:
 
   template <class Number>
   static SCC_ALWAYS_INLINE void summarise_block(Number const* numbers, WeightSummary& summary) {
-    // The larger a valid weight, the larger its bits; those of invalid ones are larger still, as -0 is taken for 0.
-    using Bits = std::make_unsigned_t<decltype(bits_of(Number()))>;
-    constexpr Bits infinity = sizeof(Number) == 4 ? Bits(0x7f800000U) : static_cast<Bits>(0x7ff0000000000000U);
-    Bits largest = 0;
+    // The larger a valid weight, the larger its bits, which are not negative but for -0.
+    using Bits = decltype(bits_of(Number()));
+    constexpr Bits infinity = static_cast<Bits>(sizeof(Number) == 4 ? 0x7f800000 : 0x7ff0000000000000);
+    Bits largest = 0, all = 0;
     for (int k = 0; k < block_size; ++k) {
-      auto const bits = static_cast<Bits>(bits_of(numbers[k]));
-      largest = std::max(largest, static_cast<Bits>(bits + bits) == 0 ? Bits(0) : bits);
+      Bits const bits = bits_of(numbers[k]);
+      largest = std::max(largest, bits);
+      all |= bits;
     }
-    if (largest >= infinity) {
+    if (all < 0 || largest >= infinity) {
+      std::int64_t invalid = 0;
       for (int k = 0; k < block_size; ++k) {
-        summary.invalid += is_valid_weight(numbers[k]) ? 0 : 1;
+        invalid += is_valid_weight(numbers[k]) ? 0 : 1;
       }
-      return;
+      summary.invalid += invalid;
+      if (invalid > 0) {
+        return;
+      }
     }
     Number largest_number;
     std::memcpy(&largest_number, &largest, sizeof(largest));
