@@ -149,13 +149,6 @@ __device__ inline void copy_numbers(double const* from, int count, double* to) {
   }
 }
 
-/// 0, of which the compiler does not know that.
-__device__ inline unsigned opaque_zero() {
-  unsigned zero = 0;
-  asm volatile("" : "+r"(zero));
-  return zero;
-}
-
 /// The loss -sum / images, where sum is that of rSMI over the images.
 __device__ inline void store_loss(WorkspaceView const& workspace, double sum, int images) {
   double const loss = -sum / images;
@@ -212,17 +205,6 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     workspace.counts[image] = counts;
   }
 
-  // What is behind the fit is computed again there, as the fit needs all registers.
-  auto const store_results = [&](SolveScratch const& fitted) {
-    BlockTeam const block(thread_index() + static_cast<int>(opaque_zero()));
-    int const image = static_cast<int>(blockIdx.x + opaque_zero());
-    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
-    differentiate(block, plan, fitted, drsmi_dmoments);
-    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
-    for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
-      alpha[l] = fitted.alpha[l];
-    }
-  };
   double rsmi = static_cast<double>(NAN);
   if (has_nan) {
     double* const moments = workspace.moments + image * moment_count;
@@ -242,15 +224,13 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     }
     block.sync();
     assemble_system(block, plan, solved_moments, scratch);
-    if (plan.unknowns > most_unknowns_of_a_warp) {
-      rsmi = fit_density_ratio(block, plan, scratch);
-    } else {
-      if (warp_index() == 0) {
-        rsmi = fit_in_registers(plan, scratch);
-      }
-      block.sync();
+    rsmi = fit(block, plan, scratch);
+    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
+    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
+    differentiate(block, plan, scratch, drsmi_dmoments);
+    for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
+      alpha[l] = scratch.alpha[l];
     }
-    store_results(SolveScratch(plan, scratch_memory + opaque_zero()));
   }
 
   if (thread_index() == 0) {
