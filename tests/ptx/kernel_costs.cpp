@@ -152,7 +152,8 @@ int main(int argc, char* argv[]) try {
     char* end = nullptr;
     double const number = std::strtod(argv[k], &end);
     if (k > 5 || *end != '\0' || !(number > 0 && number <= 4096) || (k != 4 && number != std::floor(number))) {
-      std::fprintf(stderr, "usage: %s [IMAGES [CHANNELS [SIDE [SIGMA [CENTRES]]]]], at most 4096 (1 3 256 and the defaults)\n",
+      std::fprintf(stderr,
+                   "usage: %s [IMAGES [CHANNELS [SIDE [SIGMA [CENTRES]]]]], at most 4096 (1 3 256 and the defaults)\n",
                    argv[0]);
       return 2;
     }

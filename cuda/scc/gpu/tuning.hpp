@@ -36,7 +36,7 @@ inline constexpr int gradient_threads = 128;
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
 /// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
-/// In a solve.
+/// In a solve that has its scratch memory in shared memory.
 inline constexpr int solve_blocks_per_multiprocessor = 2;
 /// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;

@@ -44,7 +44,9 @@ class InverseFactor {
 public:
   /// All threads of the block construct it. Ends before a barrier.
   __device__ InverseFactor(double const* system, int size, FitMemory& memory)
-      : memory_(memory), row_(thread_index() / fit_side), column_(thread_index() % fit_side) {
+      : memory_(memory),
+        row_(thread_index() / fit_side),
+        column_(thread_index() % fit_side) {
     SCC_UNROLL
     for (int i = 0; i < Tiles; ++i) {
       SCC_UNROLL
@@ -56,6 +58,7 @@ public:
     SCC_UNROLL
     for (int tile = 0; tile < Tiles; ++tile) {
       a_[tile][tile] = column_ < row_ ? 0 : a_[tile][tile];
+#pragma unroll 1
       for (int k = 0; k < fit_side && tile * fit_side + k < size; ++k) {
         eliminate(tile, k);
       }
