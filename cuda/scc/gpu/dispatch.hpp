@@ -41,6 +41,7 @@ struct BackwardPass {
   double factor;                 ///< What gradients are multiplied by, on top of *grad_loss
   float const* grad_loss;        ///< In device memory, or null for 1
   double const* drsmi_dmoments;  ///< [images, B, B] in device memory
+  float const* differences;      ///< [images, 2, B, B] as in WorkspaceView
 };
 
 /// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the

@@ -187,6 +187,7 @@ void launch_gradient(GradientKernel<Real> const& kernel, DeviceState const& stat
   arguments.factor = pass.factor;
   arguments.grad_loss = pass.grad_loss;
   arguments.drsmi_dmoments = pass.drsmi_dmoments;
+  arguments.differences = pass.differences;
   launch(kernel.function, kernel.name, dim3(static_cast<unsigned>(arguments.partition.blocks)), gradient_threads,
          kernel.shared_bytes, stream, arguments);
 }
@@ -212,9 +213,9 @@ void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cu
 /// Histogram basis; its coefficients stay in global memory if they do not fit shared memory.
 template <class Real>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  std::size_t const bytes = state.plan().moment_count() * sizeof(Real);
-  bool const fits = bytes <= state.shared_bytes();
-  GradientKernel<Real> const kernel{gradient_histogram<Real>, "gradient_histogram", fits ? bytes : 0, fits};
+  bool const fits = state.fits_coefficients<Real>();
+  std::size_t const bytes = fits ? state.plan().moment_count() * sizeof(Real) : 0;
+  GradientKernel<Real> const kernel{gradient_histogram<Real>, "gradient_histogram", bytes, fits};
   launch_gradient(kernel, state, pass, stream);
 }
 

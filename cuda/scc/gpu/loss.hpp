@@ -268,7 +268,8 @@ private:
                       mode,
                       factor,
                       grad_loss,
-                      workspace.view_.drsmi_dmoments};
+                      workspace.view_.drsmi_dmoments,
+                      workspace.view_.differences};
     pass.shape = collapse_views(detail::extents(fixed),
                                 std::array<PixelView*, 3>{&pass.fixed, &pass.differentiated, &pass.gradient});
     Dispatch<>::backward(*state_, pass, stream);

@@ -15,6 +15,7 @@
 #include <scc/estimator/chebyshev.hpp>
 #include <scc/estimator/solve.hpp>
 #include <scc/plan/plan_view.hpp>
+#include <type_traits>
 
 #include "../tile_partition.hpp"
 #include "../tuning.hpp"
@@ -149,6 +150,45 @@ __device__ inline void copy_numbers(double const* from, int count, double* to) {
   }
 }
 
+/// 0, of which the compiler does not know that.
+__device__ inline unsigned opaque_zero() {
+  unsigned zero = 0;
+  asm volatile("" : "+r"(zero));
+  return zero;
+}
+
+/// WorkspaceView::differences of an image: made once, as a pixel reads 12 of them. Those of the last row along x, which
+/// nobody reads, are 0.
+__device__ inline void store_differences(BlockTeam const& block, double const* drsmi_dmoments, int basis_size,
+                                         float* differences) {
+  int const count = basis_size * basis_size;
+  auto const store = [&](auto loads, int first) {  // as many are under way at a time
+    double here[loads.value], along_y[loads.value], along_x[loads.value];
+    SCC_UNROLL
+    for (int n = 0; n < loads.value; ++n) {
+      int const k = first + n * block.size();
+      here[n] = drsmi_dmoments[k];
+      along_y[n] = drsmi_dmoments[k + 1 < count ? k + 1 : k];
+      along_x[n] = drsmi_dmoments[k + basis_size < count ? k + basis_size : k];
+    }
+    SCC_UNROLL
+    for (int n = 0; n < loads.value; ++n) {
+      int const k = first + n * block.size();
+      differences[k] = static_cast<float>(along_y[n] - here[n]);
+      differences[count + k] = static_cast<float>(along_x[n] - here[n]);
+    }
+  };
+  constexpr std::integral_constant<int, 4> many{};
+  constexpr std::integral_constant<int, 1> one{};
+  int k = block.rank();
+  for (; k + (many.value - 1) * block.size() < count; k += many.value * block.size()) {
+    store(many, k);
+  }
+  for (; k < count; k += block.size()) {
+    store(one, k);
+  }
+}
+
 /// The loss -sum / images, where sum is that of rSMI over the images.
 __device__ inline void store_loss(WorkspaceView const& workspace, double sum, int images) {
   double const loss = -sum / images;
@@ -161,7 +201,8 @@ __device__ inline void store_loss(WorkspaceView const& workspace, double sum, in
 ///
 /// @tparam Shared  What is in shared memory.
 template <SolveMemory Shared>
-static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multiprocessor)
+static __global__ void __launch_bounds__(solve_threads,
+                                         Shared == SolveMemory::none ? 1 : solve_blocks_per_multiprocessor)
   solve_images(__grid_constant__ SolveArguments const arguments) {
   using Reduce = BlockReduce<double, solve_threads>;
   __shared__ typename Reduce::TempStorage storage;
@@ -225,12 +266,20 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     block.sync();
     assemble_system(block, plan, solved_moments, scratch);
     rsmi = fit(block, plan, scratch);
-    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
-    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
-    differentiate(block, plan, scratch, drsmi_dmoments);
-    for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
-      alpha[l] = scratch.alpha[l];
+    // Addresses are computed again, as the fit needs the registers in which they would be kept.
+    BlockTeam const team(thread_index() + static_cast<int>(opaque_zero()));
+    SolveScratch const fitted(plan, scratch_memory + opaque_zero());
+    auto const number = static_cast<std::int64_t>(blockIdx.x + opaque_zero());
+    for (int l = team.rank(); l < plan.unknowns; l += team.size()) {
+      workspace.alpha[number * plan.unknowns + l] = fitted.alpha[l];
     }
+    differentiate(team, plan, fitted, workspace.drsmi_dmoments + number * moment_count);
+  }
+
+  if (workspace.differences != nullptr) {
+    block.sync();
+    auto const first = static_cast<std::int64_t>(blockIdx.x + opaque_zero()) * moment_count;
+    store_differences(block, workspace.drsmi_dmoments + first, plan.basis_size, workspace.differences + 2 * first);
   }
 
   if (thread_index() == 0) {
