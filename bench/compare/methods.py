@@ -5,14 +5,26 @@
 
 import ctypes
 import functools
+import importlib
 import pathlib
 import warnings
 
 import torch
 
 import dense_scc
+import scenes
 
-KEYS = ("published", "published_compiled", "factorised", "factorised_compiled", "mutual_information", "copy", "launch")
+KEYS = (
+    "published",
+    "published_compiled",
+    "factorised",
+    "factorised_compiled",
+    "monai",
+    "kornia",
+    "kornia_masked",
+    "copy",
+    "launch",
+)
 
 
 class CannotRun(Exception):
@@ -199,17 +211,35 @@ class EmptyLaunch(Method):
     value_and_gradient = value
 
 
-def _mutual_information():
+def _imported(name):
+    """A module that may be missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from monai.losses import GlobalMutualInformationLoss
+            return importlib.import_module(name)
+    except Exception as error:  # an unfit PyTorch makes imports fail in many ways
+        raise CannotRun(f"{name} cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
 
-            loss = GlobalMutualInformationLoss()
-    except Exception as error:  # an unfit PyTorch makes MONAI's import fail in many ways
-        raise CannotRun(f"MONAI cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
+
+def _monai():
+    loss = _imported("monai.losses").GlobalMutualInformationLoss()
     # It wants intensities from 0 to 1. As in registration, the first argument is the one that is differentiated.
     return lambda x, y: loss((y + 1) / 2, (x + 1) / 2)
+
+
+def _kornia(is_masked):
+    loss = _imported("kornia.losses").mutual_information_loss
+
+    @functools.lru_cache(maxsize=1)
+    def mask_of(shape, device):
+        channels, height, width = shape
+        return scenes.mask(height, width).to(device).expand(channels, height, width).reshape(-1)
+
+    def formulation(x, y):
+        mask = mask_of(x.shape[1:], x.device) if is_masked else None
+        return loss(y.flatten(1), x.flatten(1), mask, mask)
+
+    return formulation
 
 
 def make(key, library, options, device):
@@ -221,9 +251,12 @@ def make(key, library, options, device):
     if key == "launch":
         return EmptyLaunch()
     # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
-    if key == "mutual_information":
-        label = "MONAI GlobalMutualInformationLoss"
-        return Autograd(key, label, _mutual_information(), 1, 1100, estimates_rsmi=False)
+    if key == "monai":
+        return Autograd(key, "MONAI GlobalMutualInformationLoss", _monai(), 1, 1100, estimates_rsmi=False)
+    if key.startswith("kornia"):
+        is_masked = key == "kornia_masked"
+        label = "kornia mutual_information_loss" + (", with a mask" if is_masked else "")
+        return Autograd(key, label, _kornia(is_masked), 1, 3300, estimates_rsmi=False)
     base, compiled, _ = key.partition("_compiled")
     if compiled and not hasattr(torch, "compile"):
         raise CannotRun(f"PyTorch {torch.__version__} has no torch.compile")
