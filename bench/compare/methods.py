@@ -19,6 +19,7 @@ KEYS = (
     "published_compiled",
     "factorised",
     "factorised_compiled",
+    "scc_masked",
     "monai",
     "kornia",
     "kornia_masked",
@@ -35,6 +36,7 @@ class Method:
     """What all have, unless they say otherwise."""
 
     estimates_rsmi = False
+    is_masked = False  # counts the pixels of scenes.mask() alone
     compiles = False
     is_floor = False
     choices = (None,)  # numbers of images to take at once
@@ -55,11 +57,11 @@ class Method:
 class Scc(Method):
     """The library, through scc_compare.cpp. On a GPU its workspace is a tensor."""
 
-    key = "scc"
-    label = "**scc**"
     estimates_rsmi = True
 
-    def __init__(self, path, options, device):
+    def __init__(self, path, options, device, is_masked=False):
+        self.is_masked = is_masked
+        self.key, self.label = ("scc_masked", "scc, with a mask") if is_masked else ("scc", "**scc**")
         # Opened after torch is imported, so that both use one OpenMP runtime where torch brings its own.
         self._library = ctypes.CDLL(path)
         self._device = device
@@ -80,13 +82,15 @@ class Scc(Method):
 
     def bind(self, x, y):
         self._dloss_dy = torch.zeros_like(y)  # its pages are there before memory is measured
+        self._weight = scenes.mask(*x.shape[2:]).to(x) if self.is_masked else None
         self._tensors = (x, y, self._dloss_dy)  # they must live as long as their addresses are used
         for tensor in self._tensors:
             if tensor.dtype != torch.float32 or not tensor.is_contiguous():
                 raise ValueError("a contiguous float32 tensor is needed")
         x_at, y_at, self._gradient_at = (ctypes.c_void_p(tensor.data_ptr()) for tensor in self._tensors)
         self._images = ctypes.c_int64(len(x))
-        self._pixels = (self._loss, x_at, y_at, *(ctypes.c_int64(extent) for extent in x.shape))
+        weight_at = None if self._weight is None else ctypes.c_void_p(self._weight.data_ptr())
+        self._pixels = (self._loss, x_at, y_at, weight_at, *(ctypes.c_int64(extent) for extent in x.shape))
         self.release()
 
     def release(self):
@@ -244,8 +248,8 @@ def _kornia(is_masked):
 
 def make(key, library, options, device):
     """The method of that name; raises CannotRun where it has no place on this machine."""
-    if key == "scc":
-        return Scc(library, options, device)
+    if key in ("scc", "scc_masked"):
+        return Scc(library, options, device, key == "scc_masked")
     if key == "copy":
         return Copy()
     if key == "launch":

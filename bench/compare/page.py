@@ -110,6 +110,7 @@ _styles = {
     "published_compiled": dict(color="#E69F00", marker="D"),
     "factorised": dict(color="#0072B2", marker="^"),
     "factorised_compiled": dict(color="#56B4E9", marker="v"),
+    "scc_masked": dict(color="#000000", marker="o", linestyle=":"),
     "monai": dict(color="#009E73", marker="P"),
     "kornia": dict(color="#F0E442", marker="X"),
     "kornia_masked": dict(color="#F0E442", marker="x"),
