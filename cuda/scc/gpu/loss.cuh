@@ -94,6 +94,7 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   double const pixels = static_cast<double>(pass.pixels);
   solve.inverse_total = 1 / (kernel.layout == MomentLayout::bins ? arguments.unit * pixels : pixels);
   solve.workspace = pass.workspace;
+  solve.with_gradient = pass.with_gradient;
   solve.has_weight = pass.has_weight;
   solve.weight_type = pass.weight.view.type;
   solve.unit = arguments.unit;

@@ -50,6 +50,7 @@ struct SolveArguments {
   int terms;             ///< Sums that a block of the first pass leaves of an image; 0 for bins
   double inverse_total;  ///< 1 / what a moment is the sum of; not used with weights
   WorkspaceView workspace;
+  bool with_gradient;               ///< Whether d rSMI / d moments is wanted
   bool has_weight;                  ///< Whether the pixels have weights
   ElementType weight_type;          ///< likewise
   TilePartition weights_partition;  ///< likewise, of find_largest_weights
@@ -323,10 +324,12 @@ static __global__ void __launch_bounds__(solve_threads,
     for (int l = team.rank(); l < plan.unknowns; l += team.size()) {
       workspace.alpha[number * plan.unknowns + l] = fitted.alpha[l];
     }
-    differentiate(team, plan, fitted, workspace.drsmi_dmoments + number * moment_count);
+    if (arguments.with_gradient) {
+      differentiate(team, plan, fitted, workspace.drsmi_dmoments + number * moment_count);
+    }
   }
 
-  if (workspace.differences != nullptr) {
+  if (workspace.differences != nullptr && arguments.with_gradient) {
     block.sync();
     auto const first = static_cast<std::int64_t>(blockIdx.x + opaque_zero()) * moment_count;
     store_differences(block, workspace.drsmi_dmoments + first, plan.basis_size, workspace.differences + 2 * first);
