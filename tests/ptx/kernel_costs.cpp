@@ -148,9 +148,8 @@ void measure(scc::Options const& options, std::int64_t images, std::int64_t chan
   auto weight = scc::ImageBatch<float>::contiguous(device_mask.data(), images, 1, side, side);
   weight.channels = channels;
   weight.channel_stride = 0;
-  report("forward, float weights for all channels", shape, [&] {
-    loss.forward(view(device_x.data()), view(device_y.data()), weight, workspace, stream());
-  });
+  report("forward, float weights for all channels", shape,
+         [&] { loss.forward(view(device_x.data()), view(device_y.data()), weight, workspace, stream()); });
   report("backward, float weights for all channels", shape, [&] {
     loss.backward(view(device_x.data()), view(device_y.data()), weight, workspace, nullptr, 1, view(device_dy.data()),
                   scc::GradientMode::overwrite, stream());

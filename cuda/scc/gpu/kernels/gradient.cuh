@@ -39,11 +39,11 @@ struct GradientArguments {
   bool accumulate;
   bool stages_coefficients;  ///< histogram: the coefficients of an image fit shared memory
   double factor;
-  float const* grad_loss;             ///< [1], or [images] if grad_loss_stride is 1
-  int grad_loss_stride;               ///< From image to image
-  double const* drsmi_dmoments;       ///< [images, B, B]
-  float const* differences;           ///< histogram, in float, if they do not fit: [images, 2, B, B] as in WorkspaceView
-  WeightView weight;                  ///< If the pixels have weights
+  float const* grad_loss;        ///< [1], or [images] if grad_loss_stride is 1
+  int grad_loss_stride;          ///< From image to image
+  double const* drsmi_dmoments;  ///< [images, B, B]
+  float const* differences;      ///< histogram, in float, if they do not fit: [images, 2, B, B] as in WorkspaceView
+  WeightView weight;             ///< If the pixels have weights
   ImageWeights const* image_weights;  ///< [images] likewise
 };
 
