@@ -38,6 +38,8 @@ inline constexpr int gradient_threads = 128;
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
 /// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
+/// In the pass over the weights.
+inline constexpr int weight_blocks_per_multiprocessor = 4;
 /// In a solve that has its scratch memory in shared memory.
 inline constexpr int solve_blocks_per_multiprocessor = 2;
 /// In a backward pass.

@@ -54,6 +54,8 @@ struct GradientArguments {
 /// @tparam HasWeight  Whether the pixels have weights.
 template <class Gradient, bool IsDense, bool HasWeight, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
+  // Registers are too short for that beside views of any type and layout.
+  constexpr bool loads_weights_ahead = IsDense;
   int const block = static_cast<int>(blockIdx.x);
   for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
     TileRange const range = arguments.partition.range(block, image);
@@ -82,9 +84,14 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
       auto const differentiated =
         normalize_group<IsDense>(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
       groups.load_next();
-      weights.load(groups.start(), groups.count());
+      if (loads_weights_ahead) {
+        weights.load(groups.start(), groups.count());
+      }
       Real values[group_size];
       gradient.evaluate(fixed, differentiated, values);
+      if (!loads_weights_ahead) {
+        weights.load(groups.start(), groups.count());
+      }
       weights.decode(groups.count());
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
