@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The scc authors
+# SPDX-License-Identifier: MIT
+#
+# Checks scc_translate from the outside, on a few images: what it trains and writes, that a resumed run ends with the
+# bits of one that was never stopped, and how it fails.
+#   check.sh <path of scc_translate> <folder with mnist/ and bsds500/>
+# Where there is no such folder, only the failures are checked, and the exit status is 77: skipped.
+
+set -euo pipefail
+
+usage='usage: check.sh <path of scc_translate> <folder with mnist/ and bsds500/>'
+program=$(realpath "${1:?$usage}")
+shared=$(realpath -m "${2:?$usage}")
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+driver=$here/compare.sh
+source "$here/../expectations.sh"
+export OMP_NUM_THREADS=1
+
+# ends <status> <arguments...>: that exit status, and nothing on stderr.
+ends() {
+  local expected=$1
+  shift
+  run "$@"
+  [ "$status" -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
+  [ ! -s err.txt ] || fail "something on stderr: $*"
+}
+
+# rejects <status> <text> <arguments...>: that exit status, and one line on stderr with that text.
+rejects() {
+  local expected=$1 text=$2
+  shift 2
+  run "$@"
+  [ "$status" -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
+  [ "$(wc -l < err.txt)" -eq 1 ] || fail "not exactly one line on stderr: $*"
+  grep -q '^scc_translate: ' err.txt || fail "the line does not say who complains: $*"
+  grep -qF -e "$text" err.txt || fail "the line does not say \"$text\": $*"
+}
+
+# number <n>: as IDX has it, four bytes, the highest first.
+number() { printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"; }
+numbers() { for n in "$@"; do number "$n"; done; }
+
+# The files of black images that are all labelled 0.
+black_images() { numbers 2051 "$1" 28 28; head -c $((784 * $1)) /dev/zero; }
+black_labels() { numbers 2049 "$1"; head -c "$1" /dev/zero; }
+black_mnist() {
+  rm -rf data
+  mkdir -p data/mnist data/bsds500
+  black_images 20 > data/mnist/train-images-idx3-ubyte
+  black_labels 20 > data/mnist/train-labels-idx1-ubyte
+  black_images 10 > data/mnist/t10k-images-idx3-ubyte
+  black_labels 10 > data/mnist/t10k-labels-idx1-ubyte
+}
+
+# Help and wrong arguments
+ends 0 --help
+expect '--help is said' grep -q '^Usage: scc_translate ' out.txt
+rejects 2 '--data'
+rejects 2 '--out' --data data
+rejects 2 '--frobnicate' --data data --out o --frobnicate
+rejects 2 '--method' --data data --out o --method vae
+rejects 2 '--iterations' --data data --out o --iterations 0
+rejects 2 '--batch' --data data --out o --batch 1.5
+rejects 2 '--scc' --data data --out o --scc nan
+rejects 2 'bandwidth' --data data --out o --bandwidth 0
+
+# Files that are missing or damaged
+images=data/mnist/train-images-idx3-ubyte
+labels=data/mnist/train-labels-idx1-ubyte
+mnist_address='https://ossci-datasets.s3.amazonaws.com/mnist/'
+# rejects_data <text> <address>: data/ is of no use, for that reason, and that address helps.
+rejects_data() {
+  rejects 1 "$1" --data data --out o --train-images 20
+  grep -qF -e "$2" err.txt || fail "the line does not say where to get the data: $1"
+}
+rejects_data "there is neither '$images' nor that with .gz" "$mnist_address"
+black_mnist; rm "$labels"
+rejects_data "there is neither '$labels' nor that with .gz" "$mnist_address"
+black_mnist; rm "$images"; mkdir "$images"
+rejects_data "cannot use '$images': it is a folder" "$mnist_address"
+black_mnist; : > "$images"
+rejects_data "cannot use '$images': it ends early" "$mnist_address"
+black_mnist; truncate -s 1000 "$images"
+rejects_data "cannot use '$images': it ends early" "$mnist_address"
+black_mnist; echo >> "$images"
+rejects_data "cannot use '$images': it is longer than its header says" "$mnist_address"
+black_mnist; black_labels 20 > "$images"
+rejects_data "cannot use '$images': its magic number is 2049 instead of 2051" "$mnist_address"
+black_mnist; numbers 2051 20 32 28 > "$images"
+rejects_data "cannot use '$images': its number of rows is 32 instead of 28" "$mnist_address"
+black_mnist; numbers 2051 4000000000 28 28 > "$images"
+rejects_data "cannot use '$images': its number of items is 4000000000" "$mnist_address"
+black_mnist; black_labels 19 > "$labels"
+rejects_data "cannot use '$labels': it has 19 labels for the 20 images of '$images'" "$mnist_address"
+black_mnist; { numbers 2049 20; printf '\0\0\012'; head -c 17 /dev/zero; } > "$labels"
+rejects_data "cannot use '$labels': label 2 is 10, not 0 to 9" "$mnist_address"
+black_mnist; gzip "$images"; head -c 50 "$images.gz" > "$images.part"; mv "$images.part" "$images.gz"
+rejects_data "cannot use '$images.gz': it ends early" "$mnist_address"
+black_mnist; gzip "$images"
+{ head -c 50 "$images.gz"; printf 'damage'; tail -c +57 "$images.gz"; } > "$images.part"; mv "$images.part" "$images.gz"
+rejects_data "cannot use '$images.gz': the packed data is damaged" "$mnist_address"
+photographs_address='https://www2.eecs.berkeley.edu/'
+black_mnist
+rejects_data "there are 0 files *.jpg in 'data/bsds500', at least 2 are needed" "$photographs_address"
+rm -r data/bsds500
+rejects_data "cannot read the folder 'data/bsds500': No such file" "$photographs_address"
+black_mnist; echo 'no photograph' > data/bsds500/1.jpg; echo 'no photograph' > data/bsds500/2.jpg
+rejects_data "cannot decode 'data/bsds500/1.jpg': not a PNG, JPEG" "$photographs_address"
+black_mnist; printf '\377\330\377\340\000\004ab\377\332\000\002abc' | tee data/bsds500/1.jpg > data/bsds500/2.jpg
+rejects_data "cannot decode 'data/bsds500/1.jpg': the JPEG data ends early" "$photographs_address"
+rejects 1 "--train-images is 30, but there are only 20 training digits" --data data --out o --train-images 30
+rejects 1 "there is no checkpoint in 'absent'" --data data --out absent --resume
+
+# The driver, with a program whose score is 80 and the seed, and 10 more with the constraint, and that fails for seed 9.
+cat > stand_in.sh << 'PROGRAM'
+#!/usr/bin/env bash
+while (($# > 0)); do
+  case $1 in
+    --classifier-only) echo 'the classifier of mnist_m is right on 98.00 % of 10 real test images'; exit 0 ;;
+    --quick) shift ;;
+    *) printf -v "option_${1//-/}" '%s' "$2"; shift 2 ;;
+  esac
+done
+[ "$option_seed" != 9 ] || { echo 'out of luck' >&2; exit 1; }
+score=$((80 + option_seed + (option_scc > 0 ? 10 : 0)))
+printf '%s\n' "test-score $score" "training-score 50" "test-rsmi 0.1" "milliseconds-per-iteration 7" > "$option_out/result.txt"
+PROGRAM
+chmod +x stand_in.sh
+drive() { bash "$driver" --program ./stand_in.sh --methods gan --data data --out driven "$@" > out.txt 2> err.txt < /dev/null; }
+expect 'the driver runs' drive --seeds '1 3'
+expect 'means and deviations without the constraint' grep -qF '| gan | without | 2 | 82.0 ± 1.4 | 54.6 ± 40.5 | 50.0 ± 0.0 |' driven/table.md
+expect 'means and deviations with it' grep -qF '| gan | with | 2 | 92.0 ± 1.4 | 96.3 ± 0.2 |' driven/table.md
+expect 'the driver runs again' drive --seeds '1 3'
+expect 'it repeats nothing' test "$(grep -c '^have ' out.txt)" -eq 4
+! drive --seeds '1 3' -- --iterations 5 || fail 'the driver mixes runs with other options'
+! drive --seeds '1 9' || fail 'the driver passes over a run that failed'
+expect 'it shows why' grep -q 'out of luck' err.txt
+! drive --seeds '2 2' || fail 'the driver takes a seed twice'
+
+finish() {
+  if [ "$failures" -ne 0 ]; then
+    echo "$failures checks of scc_translate failed"
+    exit 1
+  fi
+}
+if [ ! -e "$shared/mnist/train-images-idx3-ubyte.gz" ] || [ ! -e "$shared/bsds500" ]; then
+  finish
+  echo "skipped, nothing was trained: there are no mnist/train-images-idx3-ubyte.gz and bsds500/ in $shared"
+  exit 77
+fi
+
+# A small part of the data, in the same format. `head` ends before gunzip does.
+part_of() { { gunzip -c "$shared/mnist/$1.gz" 2> /dev/null || true; } | tail -c +$(($2 + 1)) | head -c "$3" || true; }
+rm -rf data
+mkdir -p data/mnist data/bsds500
+for part in train:200 t10k:60; do
+  name=${part%:*} count=${part#*:}
+  { numbers 2051 "$count" 28 28; part_of "$name-images-idx3-ubyte" 16 $((784 * count)); } > "data/mnist/$name-images-idx3-ubyte"
+  { numbers 2049 "$count"; part_of "$name-labels-idx1-ubyte" 8 "$count"; } | gzip > "data/mnist/$name-labels-idx1-ubyte.gz"
+done
+for photograph in $(find "$shared/bsds500" -name '*.jpg' | sort | head -n 10); do
+  cp "$photograph" data/bsds500/
+done
+
+tiny=(--data data --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4
+  --discriminator-width 4 --residual-blocks 1 --evaluate-images 20)
+value() { sed -n "s/^$2 //p" "$1/result.txt"; }
+# Times differ from run to run.
+same_result() { diff <(grep -v '^milliseconds' "$1/result.txt") <(grep -v '^milliseconds' "$2/result.txt") > /dev/null; }
+is_png() {
+  [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] &&
+    [ "$(tail -c 8 "$1" | head -c 4)" = IEND ]
+}
+is_svg() { grep -q '^<svg xmlns="http://www.w3.org/2000/svg"' "$1" && [ "$(tail -n 1 "$1")" = '</svg>' ]; }
+
+# Stopped and resumed: the same bits as without a stop. All that has a state takes part.
+long=("${tiny[@]}" --method cyclegan --scc 2 --iterations 30 --record-every 5 --evaluate-every 10)
+ends 0 "${long[@]}" --out whole
+ends 3 "${long[@]}" --out halves --stop-after 15
+expect 'a stopped run has no result' test ! -e halves/result.txt
+expect 'a stopped run says so' grep -q '^stopped after iteration 15; --resume goes on$' out.txt
+rejects 1 "'halves' holds a run already" "${long[@]}" --out halves
+rejects 1 'scc is 3 now, and was 2' "${long[@]}" --out halves --resume --scc 3
+rejects 1 'iterations is 40 now, and was 30' "${long[@]}" --out halves --resume --iterations 40
+rejects 1 'direction is mm-m now, and was m-mm' "${long[@]}" --out halves --resume --direction mm-m
+echo '16,written after the checkpoint' >> halves/record.csv
+ends 0 "${long[@]}" --out halves --resume
+expect 'it goes on where it stopped' grep -q '^going on after iteration 15$' out.txt
+expect 'the same CSV' cmp -s whole/record.csv halves/record.csv
+expect 'the same weights and scores' same_result whole halves
+# cairo numbers its surfaces over the life of a program.
+plot_of() { sed -E "s/(surface|clip|image|source)-?[0-9]+/\1/g" "$1/accuracy.svg"; }
+expect 'the same plot' cmp -s <(plot_of whole) <(plot_of halves)
+expect 'the same samples' diff -r whole/samples halves/samples
+expect 'seven lines of CSV' test "$(wc -l < whole/record.csv)" -eq 7
+expect 'the header of the CSV' test "$(head -n 1 whole/record.csv)" = \
+  iteration,adversarial,discriminator,consistency,rsmi,test_rsmi,test_accuracy
+expect 'a row without evaluation' grep -Eq '^5(,-?[0-9.e-]+){4},,$' whole/record.csv
+expect 'a row with evaluation' grep -Eq '^10(,-?[0-9.e-]+){6}$' whole/record.csv
+expect 'three pictures' test "$(ls whole/samples | wc -l)" -eq 3
+for picture in whole/samples/*; do
+  expect "$picture is a PNG" is_png "$picture"
+done
+expect 'the plot is an SVG' is_svg whole/accuracy.svg
+for name in method scc iterations weights-digest milliseconds-per-iteration classifier-accuracy test-rsmi test-score \
+  training-score; do
+  expect "result.txt has $name" test -n "$(value whole "$name")"
+done
+head -c 20000 whole/checkpoint.pt > halves/checkpoint.pt
+rejects 1 "cannot read 'halves/checkpoint.pt': it is damaged" "${long[@]}" --out halves --resume
+
+# Every method, without and with the constraint; the seed matters.
+short=("${tiny[@]}" --iterations 2 --no-training-score)
+for method in gan cyclegan gcgan-rot gcgan-vf; do
+  ends 0 "${short[@]}" --method $method --out "$method"
+  expect "rSMI of $method is measured without the constraint too" grep -Eq '^2(,[0-9.e-]*){3},-?[0-9]' $method/record.csv
+  ends 0 "${short[@]}" --method $method --scc 5 --out "$method-scc"
+  expect "the constraint changes $method" test "$(value $method weights-digest)" != "$(value $method-scc weights-digest)"
+  expect 'no training score' test -z "$(value $method training-score)"
+done
+ends 0 "${short[@]}" --seed 2 --out seed
+expect 'another seed, other weights' test "$(value gan weights-digest)" != "$(value seed weights-digest)"
+ends 0 "${short[@]}" --scc 5 --kernel reciprocal_gaussian --out kernel
+expect 'another kernel, other weights' test "$(value gan-scc weights-digest)" != "$(value kernel weights-digest)"
+ends 0 "${short[@]}" --direction mm-m --method cyclegan --scc 5 --out back
+expect 'the classifier of the other domain' grep -q '^the classifier of mnist is right' out.txt
+expect 'one classifier for each domain' test "$(ls classifiers | wc -l)" -eq 2
+for classifier in classifiers/*; do echo damage > "$classifier"; done
+rejects 1 "cannot read 'classifiers/mnist_m-" "${short[@]}" --out damaged
+rm -r classifiers
+
+# A signal ends it after a checkpoint.
+"$program" "${tiny[@]}" --iterations 1000000 --record-every 1 --evaluate-every 1000000 --out signal > out.txt 2> err.txt &
+trainer=$!
+for ((k = 0; k < 200; ++k)); do
+  if [ -e signal/record.csv ] && [ "$(wc -l < signal/record.csv)" -gt 2 ]; then
+    break
+  fi
+  sleep 0.1
+done
+kill -TERM "$trainer"
+status=0
+wait "$trainer" || status=$?
+expect 'a signal stops it' test "$status" -eq 3
+expect 'with a checkpoint' test -s signal/checkpoint.pt
+
+finish
+echo 'all checks of scc_translate passed'

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+#include <zlib.h>
+
+#include "methods/cyclegan.hpp"
+#include "methods/gan.hpp"
+#include "methods/gcgan.hpp"
+#include "methods/translator.hpp"
+
+namespace translate {
+
+namespace {
+
+void set_rate(torch::optim::Adam& optimizer, double rate) {
+  for (auto& group : optimizer.param_groups()) {
+    static_cast<torch::optim::AdamOptions&>(group.options()).lr(rate);
+  }
+}
+
+torch::optim::Adam make_optimizer() {
+  return torch::optim::Adam(std::vector<torch::Tensor>{}, torch::optim::AdamOptions(0).betas({0.5, 0.999}));
+}
+
+}  // namespace
+
+Translator::Translator(Setup const& setup)
+    : setup_(setup),
+      scc_(setup.settings.estimator),
+      generator_optimizer_(make_optimizer()),
+      discriminator_optimizer_(make_optimizer()) {}
+
+Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsmi) {
+  set_rate(generator_optimizer_, rate_share * settings().generator_rate);
+  set_rate(discriminator_optimizer_, rate_share * settings().discriminator_rate);
+
+  rsmi_ = torch::Tensor();
+  generator_optimizer_.zero_grad();
+  auto const objective = generator_objective(batch);
+  objective.total.backward();
+  generator_optimizer_.step();
+
+  // The step of the generators has left gradients in the discriminators too.
+  discriminator_optimizer_.zero_grad();
+  auto const discriminator = discriminator_loss(batch);
+  discriminator.backward();
+  discriminator_optimizer_.step();
+
+  Losses losses;
+  losses.adversarial = objective.adversarial.detach();
+  losses.discriminator = discriminator.detach();
+  if (objective.consistency.defined()) {
+    losses.consistency = objective.consistency.detach();
+  }
+  if (measures_rsmi) {
+    losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(batch.source, translation_)).mean();
+  }
+  return losses;
+}
+
+torch::Tensor Translator::translate(torch::Tensor const& source) {
+  torch::NoGradGuard const no_gradient;
+  return generate(source);
+}
+
+torch::Tensor Translator::rsmi(torch::Tensor const& source, torch::Tensor const& translation) {
+  torch::NoGradGuard const no_gradient;
+  scc_(source, translation);
+  return scc_.last_rsmi();
+}
+
+torch::Tensor Translator::scc(torch::Tensor const& input, torch::Tensor const& translation) {
+  if (settings().scc_weight == 0) {
+    return torch::zeros({}, setup_.device);
+  }
+  auto loss = scc_(input, translation);
+  if (!rsmi_.defined()) {
+    rsmi_ = scc_.last_rsmi();
+  }
+  return loss;
+}
+
+Generator Translator::add_generator(char const* name, std::int64_t in_channels, std::int64_t out_channels) {
+  Generator generator(in_channels, out_channels, settings().width, settings().residual_blocks);
+  add(name, generator.ptr(), generator_optimizer_);
+  return generator;
+}
+
+Discriminator Translator::add_discriminator(char const* name, std::int64_t channels) {
+  Discriminator discriminator(channels, settings().discriminator_width);
+  add(name, discriminator.ptr(), discriminator_optimizer_);
+  return discriminator;
+}
+
+void Translator::add(char const* name, std::shared_ptr<torch::nn::Module> const& network,
+                     torch::optim::Adam& optimizer) {
+  network->to(setup_.device);
+  networks_.emplace_back(name, network);
+  optimizer.add_param_group(network->parameters());
+}
+
+void Translator::save(torch::serialize::OutputArchive& archive) const {
+  auto const write = [&archive](char const* name, auto const& part) {
+    torch::serialize::OutputArchive place;
+    part.save(place);
+    archive.write(name, place);
+  };
+  for (auto const& [name, network] : networks_) {
+    write(name, *network);
+  }
+  write("generator_optimizer", generator_optimizer_);
+  write("discriminator_optimizer", discriminator_optimizer_);
+}
+
+void Translator::load(torch::serialize::InputArchive& archive) {
+  auto const read = [&archive](char const* name, auto& part) {
+    torch::serialize::InputArchive place;
+    archive.read(name, place);
+    part.load(place);
+  };
+  for (auto const& [name, network] : networks_) {
+    read(name, *network);
+  }
+  read("generator_optimizer", generator_optimizer_);
+  read("discriminator_optimizer", discriminator_optimizer_);
+}
+
+std::string Translator::weights_digest() const {
+  uLong digest = crc32(0, nullptr, 0);
+  for (auto const& [name, network] : networks_) {
+    for (auto const& weights : network->parameters()) {
+      auto const on_cpu = weights.detach().cpu().contiguous();
+      digest = crc32_z(digest, static_cast<Bytef const*>(on_cpu.data_ptr()), on_cpu.nbytes());
+    }
+  }
+  return std::to_string(digest);
+}
+
+std::unique_ptr<Translator> make_translator(Setup const& setup) {
+  switch (setup.settings.method) {
+    case Method::cyclegan:
+      return std::make_unique<CycleGan>(setup);
+    case Method::gcgan_rot:
+    case Method::gcgan_vf:
+      return std::make_unique<GcGan>(setup);
+    case Method::gan:
+      break;
+  }
+  return std::make_unique<Gan>(setup);
+}
+
+}  // namespace translate

@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: The scc authors
+// SPDX-License-Identifier: MIT
+
+/// @file
+/// The pictures of a run: batches of images side by side, and its scores over the iterations.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <torch/torch.h>
+#include <vector>
+
+namespace translate {
+
+/// One row of the picture for each batch, grey ones in colour, each pixel as 2 x 2. A PNG.
+///
+/// @param rows  At least one; each [columns, 1 or 3, H, W], uint8, equal but for the channels.
+std::string draw_grid(std::vector<torch::Tensor> const& rows);
+
+/// Scores of the test images after an iteration.
+struct Evaluation {
+  std::int64_t iteration;
+  double accuracy;  ///< Percent of the translations whose digit is found.
+  double rsmi;      ///< Mean of the translations.
+};
+
+/// Draws accuracy on the left axis, 0 to 100 %, and rSMI on the right one. An SVG.
+///
+/// @param title       One line above the plot.
+/// @param iterations  End of the axis below.
+std::string draw_plot(std::vector<Evaluation> const& evaluations, std::string const& title, std::int64_t iterations);
+
+}  // namespace translate
