@@ -2,16 +2,13 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 #
-# Checks scc_translate from the outside, on a few images: what it trains and writes, that a resumed run ends with the
+# Checks scc_translate from the outside, on tiny data: what every method trains and writes, that a resumed run ends with the
 # bits of one that was never stopped, and how it fails.
-#   check.sh <path of scc_translate> <folder with mnist/ and bsds500/>
-# Where there is no such folder, only the failures are checked, and the exit status is 77: skipped.
+#   check.sh <path of scc_translate>
 
 set -euo pipefail
 
-usage='usage: check.sh <path of scc_translate> <folder with mnist/ and bsds500/>'
-program=$(realpath "${1:?$usage}")
-shared=$(realpath -m "${2:?$usage}")
+program=$(realpath "${1:?usage: check.sh <path of scc_translate>}")
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 driver=$here/compare.sh
 source "$here/../expectations.sh"
@@ -64,6 +61,11 @@ rejects 2 '--iterations' --data data --out o --iterations 0
 rejects 2 '--batch' --data data --out o --batch 1.5
 rejects 2 '--scc' --data data --out o --scc nan
 rejects 2 'bandwidth' --data data --out o --bandwidth 0
+rejects 2 '--method gan does not run with --networks ugatit on images of 32 pixels; there are: digits' \
+  --data data --out o --networks ugatit
+rejects 2 'ugatit (from 96 pixels, a multiple of 4): ugatit-light' --data data --out o --method ugatit-light
+rejects 2 'on images of 94 pixels' --data data --out o --method ugatit-light --direction a-b --size 94
+rejects 2 'for --direction a-b and b-a' --data data --out o --guide-dir g
 
 # Files that are missing or damaged
 images=data/mnist/train-images-idx3-ubyte
@@ -102,7 +104,7 @@ black_mnist; gzip "$images"
 rejects_data "cannot use '$images.gz': the packed data is damaged" "$mnist_address"
 photographs_address='https://www2.eecs.berkeley.edu/'
 black_mnist
-rejects_data "there are 0 files *.jpg in 'data/bsds500', at least 2 are needed" "$photographs_address"
+rejects_data "there are 0 images in 'data/bsds500', at least 2 are needed" "$photographs_address"
 rm -r data/bsds500
 rejects_data "cannot read the folder 'data/bsds500': No such file" "$photographs_address"
 black_mnist; echo 'no photograph' > data/bsds500/1.jpg; echo 'no photograph' > data/bsds500/2.jpg
@@ -111,6 +113,32 @@ black_mnist; printf '\377\330\377\340\000\004ab\377\332\000\002abc' | tee data/b
 rejects_data "cannot decode 'data/bsds500/1.jpg': the JPEG data ends early" "$photographs_address"
 rejects 1 "--train-images is 30, but there are only 20 training digits" --data data --out o --train-images 30
 rejects 1 "there is no checkpoint in 'absent'" --data data --out absent --resume
+rejects_fashion() { rejects 1 "$1" --data data --out o --direction f-fm; }
+rejects_fashion "there is neither 'data/fashion-mnist/train-images-idx3-ubyte'"
+expect 'it says where Fashion-MNIST is' grep -q dataset-fashion-mnist err.txt
+
+python3 "$here/make_data.py" made
+svhn=made/svhn/train_32x32.mat
+rejects_svhn() {
+  rejects 1 "cannot use '$svhn': $1" --data made --out o --direction s-m --train-images 200
+  grep -qF http://ufldl.stanford.edu/housenumbers/ err.txt || fail "the line does not say where to get SVHN: $1"
+}
+cp "$svhn" whole.mat
+rm "$svhn"; rejects_svhn 'there is no such file'
+echo 'no MATLAB file' > "$svhn"; rejects_svhn 'it is damaged or no MATLAB file'
+head -c 5000 whole.mat > "$svhn"; rejects_svhn 'its variable y is missing, damaged or of another shape'
+mv whole.mat "$svhn"
+folders() { rejects 1 "$1" --data made --out o --direction a-b "${@:2}"; }
+mv made/testB absent; folders "cannot read the folder 'made/testB': No such file"
+grep -qF http://efrosgans.eecs.berkeley.edu err.txt || fail 'the line does not say where to get folders'
+mkdir made/testB; folders "there are no PNG, JPEG, PPM or PGM images in 'made/testB'"
+echo damage > made/testB/0.ppm; folders "cannot decode 'made/testB/0.ppm'"
+rm -r made/testB; mv absent made/testB
+mv made/aligned/trainA/1.pgm made/aligned/trainA/x.pgm
+folders "there is no image '1' in 'made/aligned/trainA'" --guide-dir made/aligned
+mv made/aligned/trainA/x.pgm made/aligned/trainA/1.pgm
+mv made/testB/2.ppm made/testB/3.ppm; folders 'testA and testB must have the same names' --score maps
+mv made/testB/3.ppm made/testB/2.ppm
 
 # The driver, with a program whose score is 80 and the seed, and 10 more with the constraint, and that fails for seed 9.
 cat > stand_in.sh << 'PROGRAM'
@@ -138,32 +166,7 @@ expect 'it repeats nothing' test "$(grep -c '^have ' out.txt)" -eq 4
 expect 'it shows why' grep -q 'out of luck' err.txt
 ! drive --seeds '2 2' || fail 'the driver takes a seed twice'
 
-finish() {
-  if [ "$failures" -ne 0 ]; then
-    echo "$failures checks of scc_translate failed"
-    exit 1
-  fi
-}
-if [ ! -e "$shared/mnist/train-images-idx3-ubyte.gz" ] || [ ! -e "$shared/bsds500" ]; then
-  finish
-  echo "skipped, nothing was trained: there are no mnist/train-images-idx3-ubyte.gz and bsds500/ in $shared"
-  exit 77
-fi
-
-# A small part of the data, in the same format. `head` ends before gunzip does.
-part_of() { { gunzip -c "$shared/mnist/$1.gz" 2> /dev/null || true; } | tail -c +$(($2 + 1)) | head -c "$3" || true; }
-rm -rf data
-mkdir -p data/mnist data/bsds500
-for part in train:200 t10k:60; do
-  name=${part%:*} count=${part#*:}
-  { numbers 2051 "$count" 28 28; part_of "$name-images-idx3-ubyte" 16 $((784 * count)); } > "data/mnist/$name-images-idx3-ubyte"
-  { numbers 2049 "$count"; part_of "$name-labels-idx1-ubyte" 8 "$count"; } | gzip > "data/mnist/$name-labels-idx1-ubyte.gz"
-done
-for photograph in $(find "$shared/bsds500" -name '*.jpg' | sort | head -n 10); do
-  cp "$photograph" data/bsds500/
-done
-
-tiny=(--data data --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4
+tiny=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4
   --discriminator-width 4 --residual-blocks 1 --evaluate-images 20)
 value() { sed -n "s/^$2 //p" "$1/result.txt"; }
 # Times differ from run to run.
@@ -183,6 +186,7 @@ expect 'a stopped run says so' grep -q '^stopped after iteration 15; --resume go
 rejects 1 "'halves' holds a run already" "${long[@]}" --out halves
 rejects 1 'scc is 3 now, and was 2' "${long[@]}" --out halves --resume --scc 3
 rejects 1 'iterations is 40 now, and was 30' "${long[@]}" --out halves --resume --iterations 40
+rejects 1 'method is gan now, and was cyclegan' "${long[@]}" --out halves --resume --method gan
 rejects 1 'direction is mm-m now, and was m-mm' "${long[@]}" --out halves --resume --direction mm-m
 echo '16,written after the checkpoint' >> halves/record.csv
 ends 0 "${long[@]}" --out halves --resume
@@ -210,24 +214,53 @@ done
 head -c 20000 whole/checkpoint.pt > halves/checkpoint.pt
 rejects 1 "cannot read 'halves/checkpoint.pt': it is damaged" "${long[@]}" --out halves --resume
 
-# Every method, without and with the constraint; the seed matters.
-short=("${tiny[@]}" --iterations 2 --no-training-score)
-for method in gan cyclegan gcgan-rot gcgan-vf; do
-  ends 0 "${short[@]}" --method $method --out "$method"
-  expect "rSMI of $method is measured without the constraint too" grep -Eq '^2(,[0-9.e-]*){3},-?[0-9]' $method/record.csv
-  ends 0 "${short[@]}" --method $method --scc 5 --out "$method-scc"
-  expect "the constraint changes $method" test "$(value $method weights-digest)" != "$(value $method-scc weights-digest)"
-  expect 'no training score' test -z "$(value $method training-score)"
+# Every method: without the constraint, with it, and that with a stop in the middle.
+each=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --no-training-score --batch 2 --width 4
+  --discriminator-width 4 --residual-blocks 2 --evaluate-images 10 --iterations 4)
+# trains <name> <options...>
+trains() {
+  local name=$1
+  shift
+  ends 0 "${each[@]}" "$@" --out "$name"
+  expect "rSMI of $name is measured without the constraint too" grep -Eq '^4(,[0-9.e-]*){3},-?[0-9]' "$name/record.csv"
+  ends 0 "${each[@]}" "$@" --scc 5 --out "$name-scc"
+  expect "the constraint changes $name" test "$(value "$name" weights-digest)" != "$(value "$name-scc" weights-digest)"
+  ends 3 "${each[@]}" "$@" --scc 5 --out "$name-halves" --stop-after 2
+  ends 0 "${each[@]}" "$@" --scc 5 --out "$name-halves" --resume
+  expect "$name resumed: the same weights and scores" same_result "$name-scc" "$name-halves"
+}
+folders=(--direction a-b --size 32)
+trains gan
+trains cyclegan --method cyclegan --direction s-m
+trains gcgan-rot --method gcgan-rot --direction f-fm
+trains gcgan-vf --method gcgan-vf --direction mm-m
+trains cycle-rot --method cycle-rot
+trains cycle-vf --method cycle-vf "${folders[@]}"
+trains cut --method cut
+trains cut-folders --method cut "${folders[@]}" --score maps --translations
+trains fastcut --method fastcut "${folders[@]}" --score parsing
+trains ugatit --method ugatit-light --direction b-a --size 96 --batch 1
+trains pool --method cyclegan "${folders[@]}" --pool 2 --identity-weight 5 --guide-dir made/aligned
+for score in acc5 acc10 rmse; do
+  expect "maps have $score" test -n "$(value cut-folders $score)"
 done
-ends 0 "${short[@]}" --seed 2 --out seed
+for score in pixel-accuracy class-accuracy mean-iou; do
+  expect "parsing has $score" test -n "$(value fastcut $score)"
+done
+expect 'all translations' test "$(cd cut-folders/translations && echo *)" = '0.png 1.png 2.png'
+expect 'a translation is a PNG' is_png cut-folders/translations/0.png
+ends 0 "${each[@]}" --method cycle-vf "${folders[@]}" --out cycle-vf --resume --translations
+expect 'translations of a finished run' is_png cycle-vf/translations/2.png
+expect 'no training score' test -z "$(value gan training-score)"
+expect 'no accuracy of folders without a score' grep -Eq '^4(,-?[0-9.e-]+){5},$' cycle-vf/record.csv
+ends 0 "${each[@]}" "${folders[@]}" --method cyclegan --pool 2 --identity-weight 5 --scc 5 --out unguided
+expect 'the guide changes what is learned' test "$(value unguided weights-digest)" != "$(value pool-scc weights-digest)"
+ends 0 "${each[@]}" --seed 2 --out seed
 expect 'another seed, other weights' test "$(value gan weights-digest)" != "$(value seed weights-digest)"
-ends 0 "${short[@]}" --scc 5 --kernel reciprocal_gaussian --out kernel
+ends 0 "${each[@]}" --scc 5 --kernel reciprocal_gaussian --out kernel
 expect 'another kernel, other weights' test "$(value gan-scc weights-digest)" != "$(value kernel weights-digest)"
-ends 0 "${short[@]}" --direction mm-m --method cyclegan --scc 5 --out back
-expect 'the classifier of the other domain' grep -q '^the classifier of mnist is right' out.txt
-expect 'one classifier for each domain' test "$(ls classifiers | wc -l)" -eq 2
 for classifier in classifiers/*; do echo damage > "$classifier"; done
-rejects 1 "cannot read 'classifiers/mnist_m-" "${short[@]}" --out damaged
+rejects 1 "cannot read 'classifiers/mnist_m-" "${each[@]}" --out damaged
 rm -r classifiers
 
 # A signal ends it after a checkpoint.
@@ -245,5 +278,8 @@ wait "$trainer" || status=$?
 expect 'a signal stops it' test "$status" -eq 3
 expect 'with a checkpoint' test -s signal/checkpoint.pt
 
-finish
+if [ "$failures" -ne 0 ]; then
+  echo "$failures checks of scc_translate failed"
+  exit 1
+fi
 echo 'all checks of scc_translate passed'

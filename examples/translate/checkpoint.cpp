@@ -55,14 +55,15 @@ void write_checkpoint(std::filesystem::path const& path, Description const& desc
   archive.write("iteration", c10::IValue(state.iteration));
   archive.write("training_seconds", c10::IValue(state.training_seconds));
   archive.write("csv", c10::IValue(state.csv));
-  auto evaluations = torch::empty({static_cast<std::int64_t>(state.evaluations.size()), 3}, torch::kFloat64);
-  auto* number = evaluations.data_ptr<double>();
-  for (auto const& [iteration, accuracy, rsmi] : state.evaluations) {
-    *number++ = static_cast<double>(iteration);
-    *number++ = accuracy;
-    *number++ = rsmi;
+  std::vector<double> numbers;
+  for (auto const& [iteration, rsmi, scores] : state.evaluations) {
+    numbers.push_back(static_cast<double>(iteration));
+    numbers.push_back(rsmi);
+    numbers.insert(numbers.end(), scores.begin(), scores.end());
   }
-  archive.write("evaluations", evaluations);
+  auto const rows = static_cast<std::int64_t>(state.evaluations.size());
+  auto const evaluations = torch::tensor(numbers, torch::kFloat64);
+  archive.write("evaluations", rows > 0 ? evaluations.view({rows, -1}) : evaluations.view({0, 0}));
   archive.write("sampler", c10::IValue(sampler.str()));
   archive.write("random_state", random_generator().get_state());
   torch::serialize::OutputArchive networks;
@@ -82,8 +83,8 @@ RunState read_checkpoint(std::filesystem::path const& path, Description const& d
     torch::Tensor evaluations;
     archive.read("evaluations", evaluations);
     for (std::int64_t k = 0; k < evaluations.size(0); ++k) {
-      auto const* const numbers = evaluations.data_ptr<double>() + 3 * k;
-      state.evaluations.push_back({static_cast<std::int64_t>(numbers[0]), numbers[1], numbers[2]});
+      auto const* const row = evaluations[k].data_ptr<double>();
+      state.evaluations.push_back({static_cast<std::int64_t>(row[0]), row[1], {row + 2, row + evaluations.size(1)}});
     }
     std::istringstream sampler(read_value(archive, "sampler").toStringRef());
     sampler >> state.sampler;

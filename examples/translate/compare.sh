@@ -9,9 +9,9 @@ set -euo pipefail
 help='compare.sh [--quick|--full] [options]: builds scc_translate, runs it, writes OUT/table.md.
 
   --quick            small networks, gan and cyclegan, 3 seeds: within 15 minutes on two CPU cores (this if nothing is said)
-  --full             all four methods, 5 seeds, the sizes of scc_translate: for a GPU
-  --methods "NAME.." of gan, cyclegan, gcgan-rot, gcgan-vf
-  --direction NAME   m-mm or mm-m (m-mm)
+  --full             the six methods of table 1, 5 seeds, the sizes of scc_translate: for a GPU
+  --methods "NAME.." of gan, cyclegan, gcgan-rot, gcgan-vf, cycle-rot, cycle-vf, cut, fastcut
+  --direction NAME   m-mm, mm-m, s-m, m-s, f-fm or fm-f (m-mm)
   --seeds "N.."      (1 2 3; with --full 1 2 3 4 5)
   --scc WEIGHT       of the runs with the constraint (50)
   --kernel NAME      gaussian or reciprocal_gaussian (gaussian)
@@ -52,15 +52,15 @@ if [[ $size == quick ]]; then
   methods=${methods:-gan cyclegan} seeds=${seeds:-1 2 3}
 else
   sizes=()
-  methods=${methods:-gan cyclegan gcgan-rot gcgan-vf} seeds=${seeds:-1 2 3 4 5}
+  methods=${methods:-gan cyclegan gcgan-rot gcgan-vf cycle-rot cycle-vf} seeds=${seeds:-1 2 3 4 5}
 fi
 if [[ -z $jobs ]]; then
   jobs=$([[ $device == cuda ]] && echo 1 || nproc)
 fi
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || complain "--jobs is '$jobs', must be a whole number, at least 1" 2
 for method in $methods; do
-  [[ $method =~ ^(gan|cyclegan|gcgan-rot|gcgan-vf)$ ]] ||
-    complain "--methods has '$method', must be of: gan, cyclegan, gcgan-rot, gcgan-vf" 2
+  [[ $method =~ ^(gan|cyclegan|(gcgan|cycle)-(rot|vf)|cut|fastcut)$ ]] ||
+    complain "--methods has '$method', must be of: gan, cyclegan, gcgan-rot, gcgan-vf, cycle-rot, cycle-vf, cut, fastcut" 2
 done
 for seed in $seeds; do
   [[ $seed =~ ^[0-9]+$ ]] || complain "--seeds has '$seed', must be whole numbers" 2
@@ -79,9 +79,9 @@ awk -v w="$scc" 'BEGIN { exit !(w ~ /^[0-9.]+$/ && w > 0) }' || complain "--scc 
 if [[ -z $program ]]; then
   source "$root/.ci/packages.sh"
   source "$root/examples/build_program.sh"
-  libtorch=(libtorch-dev)
+  libtorch=("${libtorch_packages[@]}")
   if [[ -n ${CMAKE_PREFIX_PATH:-} ]]; then
-    libtorch=()
+    libtorch=("${libtorch_packages[@]/libtorch-dev/zlib1g-dev}")
   fi
   require_packages "${build_packages[@]}" "${example_packages[@]}" "${libtorch[@]}"
   build_program translate scc_translate \
@@ -178,10 +178,28 @@ paper() {
     'm-mm gcgan-rot with') echo '96.4 ± 0.3' ;;
     'm-mm gcgan-vf without') echo '95.2 ± 0.4' ;;
     'm-mm gcgan-vf with') echo '96.6 ± 0.3' ;;
+    'm-mm cycle-rot with') echo '96.5 ± 0.3' ;;
+    'm-mm cycle-vf with') echo '96.7 ± 0.3' ;;
     'mm-m gan without') echo '80.3 ± 3.5' ;;
     'mm-m gan with') echo '90.9 ± 0.5' ;;
     'mm-m cyclegan without') echo '84.7 ± 2.5' ;;
     'mm-m cyclegan with') echo '91.5 ± 0.3' ;;
+    'mm-m gcgan-rot without') echo '85.9 ± 0.8' ;;
+    'mm-m gcgan-rot with') echo '91.8 ± 1.0' ;;
+    'mm-m gcgan-vf without') echo '84.5 ± 1.5' ;;
+    'mm-m gcgan-vf with') echo '91.8 ± 0.8' ;;
+    'mm-m cycle-rot with') echo '91.8 ± 1.0' ;;
+    'mm-m cycle-vf with') echo '92.0 ± 0.8' ;;
+    's-m gan without') echo '21.3 ± 9.5' ;;
+    's-m gan with') echo '37.3 ± 1.2' ;;
+    's-m cyclegan without') echo '26.1 ± 8.1' ;;
+    's-m cyclegan with') echo '38.0 ± 0.5' ;;
+    's-m gcgan-rot without') echo '32.5 ± 2.0' ;;
+    's-m gcgan-rot with') echo '36.5 ± 1.3' ;;
+    's-m gcgan-vf without') echo '33.3 ± 4.2' ;;
+    's-m gcgan-vf with') echo '37.0 ± 0.8' ;;
+    's-m cycle-rot with') echo '39.0 ± 0.5' ;;
+    's-m cycle-vf with') echo '44.6 ± 6.8' ;;
     *) echo '-' ;;
   esac
 }
@@ -204,8 +222,7 @@ spread() {
 }
 
 {
-  arrow=$([[ $direction == m-mm ]] && echo 'MNIST to MNIST-M' || echo 'MNIST-M to MNIST')
-  echo "# $arrow, without and with the structure consistency constraint"
+  echo "# $direction, without and with the structure consistency constraint"
   echo
   echo "Accuracy in percent and the rest: mean ± standard deviation over the seeds $seeds. Sizes: $size${more[*]:+, ${more[*]}}; $jobs runs at a time. Weight of the constraint: $scc, kernel: $kernel. Device: $device."
   echo "$(tail -n 1 "$out/classifier.log")."

@@ -76,7 +76,9 @@ std::string draw_plot(std::vector<Evaluation> const& evaluations, std::string co
   std::vector<Point> accuracy, rsmi;
   for (auto const& evaluation : evaluations) {
     double const right = static_cast<double>(evaluation.iteration) / static_cast<double>(iterations);
-    accuracy.push_back(place(right, evaluation.accuracy / 100));
+    if (!evaluation.scores.empty()) {
+      accuracy.push_back(place(right, evaluation.scores.front() / 100));
+    }
     if (std::isfinite(evaluation.rsmi)) {
       rsmi.push_back(place(right, evaluation.rsmi / rsmi_range));
     }
@@ -86,8 +88,7 @@ std::string draw_plot(std::vector<Evaluation> const& evaluations, std::string co
   return canvas.finish();
 }
 
-std::string draw_grid(std::vector<torch::Tensor> const& rows) {
-  constexpr int scale = 2;
+std::string draw_grid(std::vector<torch::Tensor> const& rows, int scale) {
   std::vector<torch::Tensor> lines;
   lines.reserve(rows.size());
   for (auto const& row : rows) {

@@ -15,24 +15,31 @@
 
 namespace translate {
 
-/// How the translator is held to its input, beside the structure consistency constraint.
-enum class Method {
-  gan,        ///< Not at all: the adversarial loss alone.
-  cyclegan,   ///< A second translator brings the image back (Zhu et al., ICCV 2017).
-  gcgan_rot,  ///< Translating commutes with a rotation by 90 degrees (Fu et al., CVPR 2019).
-  gcgan_vf,   ///< Translating commutes with a vertical flip (likewise).
-};
+/// How the translator is held to its input, beside the structure consistency constraint. methods/ has a file for each.
+enum class Method { gan, cyclegan, gcgan_rot, gcgan_vf, cycle_rot, cycle_vf, cut, fastcut, ugatit_light };
 
-/// From which domain to which: m is MNIST, mm is MNIST-M.
-enum class Direction { m_mm, mm_m };
+/// Generators and discriminators: the small ones for digits, CycleGAN's, or those of U-GAT-IT.
+enum class Networks { digits, resnet, ugatit };
+
+/// From which domain to which. m is MNIST, mm is MNIST-M, s is SVHN, f and fm are Fashion-MNIST and the same made as MNIST-M
+/// is; a and b are folders of images.
+enum class Direction { m_mm, mm_m, s_m, m_s, f_fm, fm_f, a_b, b_a };
+
+/// How translations of image folders are scored.
+enum class ScoreKind { none, maps, parsing };
+
+inline bool is_folders(Direction direction) { return direction == Direction::a_b || direction == Direction::b_a; }
 
 struct Settings {
   Method method = Method::gan;
   Direction direction = Direction::m_mm;
+  Networks networks = Networks::digits;
   double scc_weight = 0;
   scc::Options estimator;
   std::int64_t seed = 1;
   std::int64_t iterations = 20000;
+  std::int64_t size = 32;  ///< Height and width of images.
+  std::int64_t crop_margin = 30;
   std::int64_t batch = 32;
   std::int64_t width = 32;
   std::int64_t discriminator_width = 32;
@@ -41,19 +48,27 @@ struct Settings {
   double discriminator_rate = 2e-4;
   double cycle_weight = 10;
   double geometry_weight = 20;
+  double identity_weight = 0;
+  double nce_weight = 1;
+  double cam_weight = 1000;
+  double weight_decay = 0;
+  std::int64_t pool = 0;
   std::int64_t train_images = 60000;
   std::int64_t classifier_epochs = 3;
   std::int64_t score_images = 60000;
   std::int64_t record_every = 50;
   std::int64_t evaluate_every = 1000;
   std::int64_t evaluate_images = 2000;
+  ScoreKind score = ScoreKind::none;
   bool training_score = true;
+  bool translations = false;
   std::string device = "cpu";
   std::int64_t checkpoint_every = 1000;
   std::int64_t stop_after = 0;  ///< Iteration to stop at as if interrupted; 0 for none.
   bool resume = false;
   bool classifiers_only = false;
   std::filesystem::path data;
+  std::filesystem::path guides;
   std::filesystem::path out;
   std::filesystem::path classifiers;
 };

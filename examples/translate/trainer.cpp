@@ -22,22 +22,16 @@
 #include "command_line.hpp"
 #include "data/domains.hpp"
 #include "drawing/image_file.hpp"
+#include "formatted.hpp"
 #include "methods/translator.hpp"
 #include "pictures.hpp"
 #include "progress.hpp"
-#include "scores/digits.hpp"
+#include "scores/score.hpp"
 #include "trainer.hpp"
 
 namespace translate {
 
 namespace {
-
-template <class... Numbers>
-std::string formatted(char const* format, Numbers... numbers) {
-  std::array<char, 128> text{};
-  std::snprintf(text.data(), text.size(), format, numbers...);
-  return text.data();
-}
 
 // A handler is given nothing but the signal, so that it can leave its word only here.
 volatile std::sig_atomic_t is_interrupted = 0;
@@ -75,27 +69,17 @@ void move_to(torch::Device device, Domain& domain) {
   domain.test = domain.test.to(device);
 }
 
-// The classifier of the target domain, from its file if another run has trained it.
-DigitClassifier find_classifier(Settings const& settings, Domains const& domains) {
-  auto const& target = domains.target;
-  auto const path = settings.classifiers / (std::string(target.name) + '-' + domains.digest + '-' +
-                                            std::to_string(settings.classifier_epochs) + ".pt");
-  if (std::filesystem::exists(path)) {
-    return load_classifier(path, target.train.channels(), target.train.pixels.device());
-  }
-  std::cout << "training the classifier of " << target.name << " on " << target.labelled.count() << " images"
-            << std::endl;
-  auto classifier = train_classifier(target.labelled, settings.classifier_epochs);
-  std::filesystem::create_directories(settings.classifiers);
-  save_classifier(classifier, path);
-  return classifier;
-}
-
-// Rows of images, one of each digit in each row; an image comes twice where a digit has too few.
+// Rows of images. Of digits, one of each in each row; an image comes twice where a digit has too few.
 std::vector<torch::Tensor> choose_samples(Images const& images) {
-  constexpr std::int64_t row_count = 4, digits = 10;
+  constexpr std::int64_t row_count = 4, digits = 10, columns = 4;
   std::vector<torch::Tensor> rows;
   for (std::int64_t row = 0; row < row_count; ++row) {
+    if (!images.labels.defined()) {
+      if (row == 0 || (row + 1) * columns <= images.count()) {
+        rows.push_back(images.pixels.slice(0, row * columns, (row + 1) * columns));
+      }
+      continue;
+    }
     std::vector<torch::Tensor> chosen;
     for (std::int64_t digit = 0; digit < digits; ++digit) {
       auto const of_digit = images.labels.eq(digit).nonzero().flatten();
@@ -111,11 +95,10 @@ std::vector<torch::Tensor> choose_samples(Images const& images) {
 // A run with all that it needs in memory.
 class Trainer {
 public:
-  Trainer(Settings const& settings, Domains domains, DigitClassifier classifier, double classifier_accuracy)
+  Trainer(Settings const& settings, Domains const& domains, Score& score)
       : settings_(settings),
-        domains_(std::move(domains)),
-        classifier_(std::move(classifier)),
-        classifier_accuracy_(classifier_accuracy),
+        domains_(domains),
+        score_(score),
         samples_(choose_samples(domains_.source.test)),
         description_(describe(settings)) {
     description_.emplace_back("data-digest", domains_.digest);
@@ -150,13 +133,37 @@ private:
   std::filesystem::path checkpoint_path() const { return settings_.out / "checkpoint.pt"; }
   std::filesystem::path csv_path() const { return settings_.out / "record.csv"; }
 
-  torch::Tensor draw_batch(Images const& images) {
+  Side draw_batch(Images const& images) {
     auto chosen = torch::empty({settings_.batch}, torch::kInt64);
     auto* const index = chosen.data_ptr<std::int64_t>();
     for (std::int64_t k = 0; k < settings_.batch; ++k) {
       index[k] = draw_below(images.count(), state_.sampler);
     }
-    return to_values(images.pixels.index_select(0, chosen.to(images.pixels.device())));
+    chosen = chosen.to(images.pixels.device());
+    auto drawn = images.changed([&](torch::Tensor const& all) { return all.index_select(0, chosen); });
+    if (is_folders(settings_.direction)) {
+      drawn = cropped_and_mirrored(drawn);
+    }
+    return {to_values(drawn.pixels), drawn.guides.defined() ? to_values(drawn.guides) : torch::Tensor()};
+  }
+
+  // Each image as a random piece of settings.size, every other one in the mirror; what is aligned with it, likewise.
+  Images cropped_and_mirrored(Images const& images) {
+    std::vector<std::array<std::int64_t, 3>> draws;
+    auto const size = settings_.size, places = images.pixels.size(2) - size + 1;
+    for (std::int64_t k = 0; k < images.count(); ++k) {
+      auto const top = draw_below(places, state_.sampler), left = draw_below(places, state_.sampler);
+      draws.push_back({top, left, draw_below(2, state_.sampler)});
+    }
+    return images.changed([&](torch::Tensor const& all) {
+      std::vector<torch::Tensor> pieces;
+      for (auto const& image : all.unbind()) {
+        auto const [top, left, is_mirrored] = draws[pieces.size()];
+        auto const piece = image.narrow(1, top, size).narrow(2, left, size);
+        pieces.push_back(is_mirrored != 0 ? piece.flip({2}) : piece);
+      }
+      return torch::stack(pieces);
+    });
   }
 
   // 1 over the first half of the run, then a straight line to 0.
@@ -204,18 +211,18 @@ private:
       auto const& test = domains_.source.test;
       state_.evaluations.push_back(evaluate(is_last ? test : test.range(0, settings_.evaluate_images)));
       auto const& evaluation = state_.evaluations.back();
-      row += formatted(",%.9g,%.9g", evaluation.rsmi, evaluation.accuracy);
+      row += formatted(",%.9g,", evaluation.rsmi);
+      row += evaluation.scores.empty() ? "" : formatted("%.9g", evaluation.scores.front());
       draw();
     }
     if (records) {
       record(row + (evaluates ? "\n" : ",,\n"));
     }
     if (shows) {
-      progress.show(
-        iteration,
-        formatted("adversarial %.3f  discriminator %.3f  rSMI %.3f", losses.adversarial.item<double>(),
-                  losses.discriminator.item<double>(), losses.rsmi.item<double>()) +
-          (state_.evaluations.empty() ? "" : formatted("  accuracy %.2f %%", state_.evaluations.back().accuracy)));
+      progress.show(iteration,
+                    formatted("adversarial %.3f  discriminator %.3f  rSMI %.3f", losses.adversarial.item<double>(),
+                              losses.discriminator.item<double>(), losses.rsmi.item<double>()) +
+                      accuracy_text());
     }
   }
 
@@ -228,15 +235,29 @@ private:
     }
   }
 
-  // The score "translated images as test set", and the rSMI of the same images.
+  // Of the last evaluation, if there is any.
+  std::string accuracy_text() const {
+    bool const has_none = state_.evaluations.empty() || state_.evaluations.back().scores.empty();
+    return has_none ? "" : formatted("  accuracy %.2f %%", state_.evaluations.back().scores.front());
+  }
+
   Evaluation evaluate(Images const& images) {
     double sum = 0;
-    auto const right = accuracy(classifier_, images, [&](torch::Tensor const& source) {
-      auto translation = translator_->translate(source);
+    for_each_pass(images, [&](std::int64_t first, torch::Tensor const& source) {
+      auto const translation = translator_->translate(source);
       sum += translator_->rsmi(source, translation).sum().item<double>();
-      return translation;
+      score_.add(first, translation);
     });
-    return {state_.iteration, right, sum / static_cast<double>(images.count())};
+    return {state_.iteration, sum / static_cast<double>(images.count()), score_.take()};
+  }
+
+  // Calls visit(number of the first, images from -1 to 1) with all images, a few at a time.
+  template <class Visit>
+  void for_each_pass(Images const& images, Visit const& visit) const {
+    auto const step = images_per_pass(settings_.size);
+    for (std::int64_t first = 0; first < images.count(); first += step) {
+      visit(first, to_values(images.pixels.slice(0, first, first + step)));
+    }
   }
 
   void draw() {
@@ -246,7 +267,7 @@ private:
       rows.push_back(sample);
       rows.push_back(to_bytes(translator_->translate(to_values(sample))));
     }
-    drawing::write_file(settings_.out / "samples" / name, draw_grid(rows));
+    drawing::write_file(settings_.out / "samples" / name, draw_grid(rows, is_folders(settings_.direction) ? 1 : 2));
     std::string title = "translated test images";
     for (auto const& [option, value] : description_) {
       if (option == "method" || option == "direction" || option == "scc" || option == "seed") {
@@ -256,35 +277,45 @@ private:
     drawing::write_file(settings_.out / "accuracy.svg", draw_plot(state_.evaluations, title, settings_.iterations));
   }
 
-  // The score "translated images as training set": of a classifier that knows real images of the source domain only as
-  // their translations.
-  double training_score() {
-    constexpr std::int64_t images_per_pass = 250;
-    auto const source = domains_.source.train.range(0, settings_.score_images);
-    std::vector<torch::Tensor> translations;
-    for (std::int64_t first = 0; first < source.count(); first += images_per_pass) {
-      auto const batch = source.range(first, first + images_per_pass);
-      translations.push_back(to_bytes(translator_->translate(to_values(batch.pixels))));
-    }
-    auto classifier = train_classifier({torch::cat(translations), source.labels}, settings_.classifier_epochs);
-    return accuracy(classifier, domains_.target.test);
+  // For scores that need other networks.
+  void write_translations() {
+    auto const folder = settings_.out / "translations";
+    std::filesystem::create_directories(folder);
+    auto const& test = domains_.source.test;
+    for_each_pass(test, [&](std::int64_t first, torch::Tensor const& source) {
+      for (auto const& image : to_bytes(translator_->translate(source)).split(1)) {
+        auto const name = test.names.empty() ? formatted("%07lld", static_cast<long long>(first))
+                                             : test.names[static_cast<std::size_t>(first)];
+        drawing::write_file(folder / (name + ".png"), draw_grid({image}, 1));
+        ++first;
+      }
+    });
   }
 
   void write_result() {
     auto const& last = state_.evaluations.back();
     Description result = description_;
-    auto const add = [&](char const* name, std::string const& value) {
+    auto const add = [&](std::string const& name, std::string const& value) {
       result.emplace_back(name, value);
       std::cout << name << ' ' << value << std::endl;
     };
     add("weights-digest", translator_->weights_digest());
     add("milliseconds-per-iteration",
         formatted("%.2f", 1000 * state_.training_seconds / static_cast<double>(settings_.iterations)));
-    add("classifier-accuracy", formatted("%.2f", classifier_accuracy_));
+    auto const add_all = [&](Description const& scores) {
+      for (auto const& [name, value] : scores) {
+        add(name, value);
+      }
+    };
+    add_all(score_.facts());
     add("test-rsmi", formatted("%.6f", last.rsmi));
-    add("test-score", formatted("%.2f", last.accuracy));
-    if (settings_.training_score) {
-      add("training-score", formatted("%.2f", training_score()));
+    auto const names = score_.names();
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      add(names[k].name, formatted(names[k].format, last.scores.at(k)));
+    }
+    add_all(score_.final_scores([this](torch::Tensor const& source) { return translator_->translate(source); }));
+    if (settings_.translations) {
+      write_translations();
     }
     std::string text;
     for (auto const& [name, value] : result) {
@@ -294,9 +325,8 @@ private:
   }
 
   Settings settings_;
-  Domains domains_;
-  DigitClassifier classifier_;
-  double classifier_accuracy_;
+  Domains const& domains_;
+  Score& score_;
   std::vector<torch::Tensor> samples_;
   Description description_;
   std::unique_ptr<Translator> translator_;
@@ -327,15 +357,11 @@ Outcome run(Settings const& settings) {
   auto domains = read_domains(settings);
   move_to(device, domains.source);
   move_to(device, domains.target);
-  auto classifier = find_classifier(settings, domains);
-  auto const classifier_accuracy = accuracy(classifier, domains.target.test);
-  std::cout << formatted("the classifier of %s is right on %.2f %% of %lld real test images", domains.target.name,
-                         classifier_accuracy, static_cast<long long>(domains.target.test.count()))
-            << std::endl;
+  auto const score = make_score(settings, domains);
   if (settings.classifiers_only) {
     return Outcome::finished;
   }
-  return Trainer(settings, std::move(domains), std::move(classifier), classifier_accuracy).run();
+  return Trainer(settings, domains, *score).run();
 }
 
 }  // namespace translate

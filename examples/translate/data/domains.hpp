@@ -14,10 +14,9 @@
 namespace translate {
 
 struct Domain {
-  char const* name;  ///< mnist or mnist_m
+  std::string name;  ///< such as mnist or mnist_m
   Images train;      ///< What a translator is trained on.
-  Images
-    labelled;  ///< What the classifier that scores translations is trained on: train, and the other domain's digits.
+  Images labelled;   ///< What the classifier that scores translations of digits is trained on.
   Images test;
 };
 
@@ -27,11 +26,11 @@ struct Domains {
   std::string digest;  ///< CRC-32 of all pixels.
 };
 
-/// Reads MNIST and makes MNIST-M. The first half of the training digits is MNIST's, the other is MNIST-M's, so that no digit
-/// occurs in both; test images of both come from the test digits. The last fifth of the photographs is behind test digits
-/// only.
+/// Reads the data of settings.direction. Where MNIST-M is made, the first half of the training digits is MNIST's, the other is
+/// MNIST-M's, so that no digit occurs in both; test images of both come from the test digits. The last fifth of the
+/// photographs is behind test digits only.
 ///
-/// @throws std::runtime_error as read_mnist() and read_photographs() do, or if there are fewer digits than asked for.
+/// @throws std::runtime_error as the functions that read data sets do, or if there are fewer digits than asked for.
 Domains read_domains(Settings const& settings);
 
 }  // namespace translate

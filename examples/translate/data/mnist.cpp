@@ -17,17 +17,17 @@ namespace translate {
 
 namespace {
 
-constexpr char const* digits_source = "; get it from https://ossci-datasets.s3.amazonaws.com/mnist/";
-
 // The content of a file in the format IDX, packed or not. (torch::data::datasets::MNIST reads no packed files, only the
 // whole 60,000 and 10,000 images, and does not see files that end early.)
 class IdxFile {
 public:
-  explicit IdxFile(std::filesystem::path path) : path_(std::move(path)) {
+  IdxFile(std::filesystem::path path, char const* source)
+      : path_(std::move(path)),
+        source_(std::string("; get it from ") + source) {
     if (!std::filesystem::exists(path_)) {
       auto const packed = path_.string() + ".gz";
       if (!std::filesystem::exists(packed)) {
-        throw std::runtime_error("there is neither " + name() + " nor that with .gz" + digits_source);
+        throw std::runtime_error("there is neither " + name() + " nor that with .gz" + source_);
       }
       path_ = packed;
     }
@@ -54,7 +54,7 @@ public:
   }
 
   [[noreturn]] void reject(std::string const& reason) const {
-    throw std::runtime_error("cannot use " + name() + ": " + reason + digits_source);
+    throw std::runtime_error("cannot use " + name() + ": " + reason + source_);
   }
 
   std::string name() const { return drawing::quoted(path_); }
@@ -82,6 +82,7 @@ public:
 
 private:
   std::filesystem::path path_;
+  std::string source_;
   std::string bytes_;
   std::size_t at_ = 0;
 };
@@ -105,7 +106,7 @@ std::int64_t read_count(IdxFile& file) {
 
 torch::Tensor read_pixels(IdxFile& file) {
   constexpr std::int64_t stored_size = 28;
-  constexpr std::int64_t margin = (image_size - stored_size) / 2;
+  constexpr std::int64_t margin = (digit_size - stored_size) / 2;
   require_number(file, "magic number", 2051);
   auto const count = read_count(file);
   require_number(file, "number of rows", stored_size);
@@ -113,7 +114,7 @@ torch::Tensor read_pixels(IdxFile& file) {
   auto const stored =
     torch::from_blob(file.read(count * stored_size * stored_size), {count, 1, stored_size, stored_size}, torch::kUInt8);
   file.require_end();
-  auto pixels = torch::zeros({count, 1, image_size, image_size}, torch::kUInt8);
+  auto pixels = torch::zeros({count, 1, digit_size, digit_size}, torch::kUInt8);
   pixels.narrow(2, margin, stored_size).narrow(3, margin, stored_size).copy_(stored);
   return pixels;
 }
@@ -132,11 +133,11 @@ torch::Tensor read_labels(IdxFile& file) {
 
 }  // namespace
 
-Images read_mnist(std::filesystem::path const& folder, Part part) {
-  std::string const prefix = part == Part::train ? "train" : "t10k";
-  IdxFile images_file(folder / (prefix + "-images-idx3-ubyte"));
-  IdxFile labels_file(folder / (prefix + "-labels-idx1-ubyte"));
-  Images const images{read_pixels(images_file), read_labels(labels_file)};
+Images read_mnist(std::filesystem::path const& data, DigitFiles const& files, Part part) {
+  auto const prefix = data / files.folder / (part == Part::train ? "train" : "t10k");
+  IdxFile images_file(prefix.string() + "-images-idx3-ubyte", files.source);
+  IdxFile labels_file(prefix.string() + "-labels-idx1-ubyte", files.source);
+  Images const images{read_pixels(images_file), read_labels(labels_file), {}, {}};
   if (images.labels.size(0) != images.count()) {
     labels_file.reject("it has " + std::to_string(images.labels.size(0)) + " labels for the " +
                        std::to_string(images.count()) + " images of " + images_file.name());

@@ -15,7 +15,7 @@
 
 namespace translate {
 
-/// Reads all files FOLDER/*.jpg in the order of their names.
+/// Reads all images of a folder in the order of their names.
 ///
 /// @param folder  Photographs of BSDS500, or others of at least 32 x 32 pixels; two at least.
 /// @return 8-bit RGB photographs.

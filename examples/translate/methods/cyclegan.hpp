@@ -23,7 +23,7 @@ private:
   torch::Tensor generate(torch::Tensor const& source) override { return generator_->forward(source); }
 
   Objective generator_objective(Batch const& batch) override {
-    auto const& [x, y] = batch;
+    auto const &x = batch.source.images, &y = batch.target.images;
     translation_ = generator_->forward(x);
     back_translation_ = back_generator_->forward(y);
     auto const adversarial =
@@ -31,14 +31,17 @@ private:
     auto const cycled_x = back_generator_->forward(translation_);
     auto const cycled_y = generator_->forward(back_translation_);
     auto const cycle = l1(cycled_x, x) + l1(cycled_y, y);
-    auto const scc_x = scc(x, translation_), scc_y = scc(y, back_translation_);
-    auto const total = adversarial + settings().cycle_weight * cycle + settings().scc_weight * (scc_x + scc_y);
+    auto const scc_x = scc(batch.source, translation_), scc_y = scc(batch.target, back_translation_);
+    auto total = adversarial + settings().cycle_weight * cycle + settings().scc_weight * (scc_x + scc_y);
+    if (settings().identity_weight > 0) {
+      total = total + settings().identity_weight * (l1(generator_->forward(y), y) + l1(back_generator_->forward(x), x));
+    }
     return {total, adversarial, cycle};
   }
 
   torch::Tensor discriminator_loss(Batch const& batch) override {
-    return discriminator_->loss_to_tell_apart(batch.target, translation_) +
-           source_discriminator_->loss_to_tell_apart(batch.source, back_translation_);
+    return discriminator_->loss_to_tell_apart(batch.target.images, translation_) +
+           source_discriminator_->loss_to_tell_apart(batch.source.images, back_translation_);
   }
 
   Generator generator_;

@@ -21,13 +21,13 @@ private:
   torch::Tensor generate(torch::Tensor const& source) override { return generator_->forward(source); }
 
   Objective generator_objective(Batch const& batch) override {
-    translation_ = generator_->forward(batch.source);
+    translation_ = generator_->forward(batch.source.images);
     auto const adversarial = discriminator_->loss_to_seem_real(translation_);
     return {adversarial + settings().scc_weight * scc(batch.source, translation_), adversarial, {}};
   }
 
   torch::Tensor discriminator_loss(Batch const& batch) override {
-    return discriminator_->loss_to_tell_apart(batch.target, translation_);
+    return discriminator_->loss_to_tell_apart(batch.target.images, translation_);
   }
 
   Generator generator_;

@@ -3,10 +3,13 @@
 
 #include <zlib.h>
 
+#include "methods/cut.hpp"
+#include "methods/cycle_geometry.hpp"
 #include "methods/cyclegan.hpp"
 #include "methods/gan.hpp"
 #include "methods/gcgan.hpp"
 #include "methods/translator.hpp"
+#include "methods/ugatit.hpp"
 
 namespace translate {
 
@@ -18,8 +21,19 @@ void set_rate(torch::optim::Adam& optimizer, double rate) {
   }
 }
 
-torch::optim::Adam make_optimizer() {
-  return torch::optim::Adam(std::vector<torch::Tensor>{}, torch::optim::AdamOptions(0).betas({0.5, 0.999}));
+torch::optim::Adam make_optimizer(Settings const& settings) {
+  auto const options = torch::optim::AdamOptions(0).betas({0.5, 0.999}).weight_decay(settings.weight_decay);
+  return torch::optim::Adam(std::vector<torch::Tensor>{}, options);
+}
+
+torch::Tensor const& shown(Side const& input) { return input.guide.defined() ? input.guide : input.images; }
+
+Style style_of(Settings const& settings) {
+  if (settings.networks == Networks::digits) {
+    return Style::digits;
+  }
+  bool const is_cut = settings.method == Method::cut || settings.method == Method::fastcut;
+  return is_cut ? Style::antialiased : Style::resnet;
 }
 
 }  // namespace
@@ -27,8 +41,8 @@ torch::optim::Adam make_optimizer() {
 Translator::Translator(Setup const& setup)
     : setup_(setup),
       scc_(setup.settings.estimator),
-      generator_optimizer_(make_optimizer()),
-      discriminator_optimizer_(make_optimizer()) {}
+      generator_optimizer_(make_optimizer(setup.settings)),
+      discriminator_optimizer_(make_optimizer(setup.settings)) {}
 
 Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsmi) {
   set_rate(generator_optimizer_, rate_share * settings().generator_rate);
@@ -39,6 +53,7 @@ Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsm
   auto const objective = generator_objective(batch);
   objective.total.backward();
   generator_optimizer_.step();
+  after_generator_step();
 
   // The step of the generators has left gradients in the discriminators too.
   discriminator_optimizer_.zero_grad();
@@ -53,7 +68,7 @@ Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsm
     losses.consistency = objective.consistency.detach();
   }
   if (measures_rsmi) {
-    losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(batch.source, translation_)).mean();
+    losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(shown(batch.source), translation_)).mean();
   }
   return losses;
 }
@@ -69,11 +84,11 @@ torch::Tensor Translator::rsmi(torch::Tensor const& source, torch::Tensor const&
   return scc_.last_rsmi();
 }
 
-torch::Tensor Translator::scc(torch::Tensor const& input, torch::Tensor const& translation) {
+torch::Tensor Translator::scc(Side const& input, torch::Tensor const& translation) {
   if (settings().scc_weight == 0) {
     return torch::zeros({}, setup_.device);
   }
-  auto loss = scc_(input, translation);
+  auto loss = scc_(shown(input), translation);
   if (!rsmi_.defined()) {
     rsmi_ = scc_.last_rsmi();
   }
@@ -81,22 +96,27 @@ torch::Tensor Translator::scc(torch::Tensor const& input, torch::Tensor const& t
 }
 
 Generator Translator::add_generator(char const* name, std::int64_t in_channels, std::int64_t out_channels) {
-  Generator generator(in_channels, out_channels, settings().width, settings().residual_blocks);
-  add(name, generator.ptr(), generator_optimizer_);
+  Generator generator(in_channels, out_channels, settings().width, settings().residual_blocks, style_of(settings()));
+  add_to_generators(name, generator.ptr());
   return generator;
 }
 
 Discriminator Translator::add_discriminator(char const* name, std::int64_t channels) {
-  Discriminator discriminator(channels, settings().discriminator_width);
-  add(name, discriminator.ptr(), discriminator_optimizer_);
+  Discriminator discriminator(channels, settings().discriminator_width, style_of(settings()), settings().pool);
+  add_to_discriminators(name, discriminator.ptr());
   return discriminator;
 }
 
-void Translator::add(char const* name, std::shared_ptr<torch::nn::Module> const& network,
-                     torch::optim::Adam& optimizer) {
+void Translator::add_to_generators(char const* name, std::shared_ptr<torch::nn::Module> const& network) {
   network->to(setup_.device);
   networks_.emplace_back(name, network);
-  optimizer.add_param_group(network->parameters());
+  generator_optimizer_.add_param_group(network->parameters());
+}
+
+void Translator::add_to_discriminators(char const* name, std::shared_ptr<torch::nn::Module> const& network) {
+  network->to(setup_.device);
+  networks_.emplace_back(name, network);
+  discriminator_optimizer_.add_param_group(network->parameters());
 }
 
 void Translator::save(torch::serialize::OutputArchive& archive) const {
@@ -143,6 +163,14 @@ std::unique_ptr<Translator> make_translator(Setup const& setup) {
     case Method::gcgan_rot:
     case Method::gcgan_vf:
       return std::make_unique<GcGan>(setup);
+    case Method::cycle_rot:
+    case Method::cycle_vf:
+      return std::make_unique<CycleGeometry>(setup);
+    case Method::cut:
+    case Method::fastcut:
+      return std::make_unique<Cut>(setup);
+    case Method::ugatit_light:
+      return std::make_unique<Ugatit>(setup);
     case Method::gan:
       break;
   }

@@ -27,10 +27,16 @@ struct Losses {
   torch::Tensor rsmi;           ///< Mean rSMI of source images and their translations; undefined if not measured.
 };
 
+/// Images of one domain, and what the constraint is to know of them.
+struct Side {
+  torch::Tensor images;  ///< [N, channels, H, W], from -1 to 1
+  torch::Tensor
+    guide;  ///< [N, 3, H, W], from -1 to 1: stands for the images in the constraint; undefined: the images do
+};
+
 /// Images of the two domains, not paired.
 struct Batch {
-  torch::Tensor source;  ///< [N, source channels, H, W], from -1 to 1
-  torch::Tensor target;  ///< [N, target channels, H, W], from -1 to 1
+  Side source, target;
 };
 
 /// What the networks of a method are made for.
@@ -89,13 +95,19 @@ protected:
 
   virtual torch::Tensor discriminator_loss(Batch const& batch) = 0;
 
+  virtual void after_generator_step() {}
+
   /// The constraint: minus the mean rSMI of images and their translations; 0 if its weight is 0. The first call in an
   /// iteration must be that for the source images.
-  torch::Tensor scc(torch::Tensor const& input, torch::Tensor const& translation);
+  torch::Tensor scc(Side const& input, torch::Tensor const& translation);
 
-  /// Networks, on the device, that the optimizers and checkpoints have as well.
+  /// Makes a network as settings.networks and its sizes say, and adds it.
   Generator add_generator(char const* name, std::int64_t in_channels, std::int64_t out_channels);
   Discriminator add_discriminator(char const* name, std::int64_t channels);
+
+  /// Moves a network to the device, and lets an optimizer and the checkpoints have it.
+  void add_to_generators(char const* name, std::shared_ptr<torch::nn::Module> const& network);
+  void add_to_discriminators(char const* name, std::shared_ptr<torch::nn::Module> const& network);
 
   Settings const& settings() const { return setup_.settings; }
 

@@ -6,13 +6,11 @@
 
 #pragma once
 
-#include <filesystem>
-#include <functional>
-#include <string>
 #include <torch/torch.h>
 
 #include "data/images.hpp"
 #include "networks/digit_classifier.hpp"
+#include "scores/score.hpp"
 
 namespace translate {
 
@@ -22,21 +20,34 @@ namespace translate {
 /// @param epochs  How often each image is seen.
 DigitClassifier train_classifier(Images const& images, std::int64_t epochs);
 
-/// Turns a batch of images, [N, channels, 32, 32] from -1 to 1, into what is to be classified, likewise.
-using Change = std::function<torch::Tensor(torch::Tensor const&)>;
-
 /// The share of images, as changed, whose digit the classifier finds.
 ///
 /// @param change  May be empty: the images as they are.
 /// @return percent, 0 to 100.
 double accuracy(DigitClassifier& classifier, Images const& images, Change const& change = {});
 
-/// Writes the weights; a process that reads the file meanwhile sees all of it or nothing.
-///
-/// @throws std::runtime_error that names the file.
-void save_classifier(DigitClassifier const& classifier, std::filesystem::path const& path);
+/// Translated images as test set: accuracy on translations of a classifier of real images. At the end, translated images as
+/// training set: accuracy on real images of a classifier that knows them only as translations.
+class DigitScore final : public Score {
+public:
+  /// Takes the classifier from settings.classifiers, or trains it and leaves it there; a process that reads the file
+  /// meanwhile sees all of it or nothing.
+  ///
+  /// @throws std::runtime_error that names the file, if it is damaged or cannot be written.
+  DigitScore(Settings const& settings, Domains const& domains);
 
-/// @throws std::runtime_error that names the file, if it cannot be read or is damaged.
-DigitClassifier load_classifier(std::filesystem::path const& path, std::int64_t channels, torch::Device device);
+  std::vector<Name> names() const override { return {{"test-score", "%.2f"}}; }
+  void add(std::int64_t first, torch::Tensor const& translations) override;
+  std::vector<double> take() override;
+  Description facts() const override;
+  Description final_scores(Change const& translate) override;
+
+private:
+  Settings settings_;
+  Domains const& domains_;
+  DigitClassifier classifier_;
+  double classifier_accuracy_;
+  std::int64_t right_ = 0, count_ = 0;
+};
 
 }  // namespace translate
