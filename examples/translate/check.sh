@@ -1,38 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
-#
-# Checks scc_translate from the outside, on tiny data: what every method trains and writes, that a resumed run ends with the
-# bits of one that was never stopped, and how it fails.
+
+# Checks scc_translate from the outside, on tiny data: how it fails, what a run writes, that it can be stopped and resumed, and
+# several processes.
 #   check.sh <path of scc_translate>
 
-set -euo pipefail
-
-program=$(realpath "${1:?usage: check.sh <path of scc_translate>}")
-here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 driver=$here/compare.sh
-source "$here/../expectations.sh"
-export OMP_NUM_THREADS=1
-
-# ends <status> <arguments...>: that exit status, and nothing on stderr.
-ends() {
-  local expected=$1
-  shift
-  run "$@"
-  [ "$status" -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
-  [ ! -s err.txt ] || fail "something on stderr: $*"
-}
-
-# rejects <status> <text> <arguments...>: that exit status, and one line on stderr with that text.
-rejects() {
-  local expected=$1 text=$2
-  shift 2
-  run "$@"
-  [ "$status" -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
-  [ "$(wc -l < err.txt)" -eq 1 ] || fail "not exactly one line on stderr: $*"
-  grep -q '^scc_translate: ' err.txt || fail "the line does not say who complains: $*"
-  grep -qF -e "$text" err.txt || fail "the line does not say \"$text\": $*"
-}
 
 # number <n>: as IDX has it, four bytes, the highest first.
 number() { printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"; }
@@ -117,7 +92,6 @@ rejects_fashion() { rejects 1 "$1" --data data --out o --direction f-fm; }
 rejects_fashion "there is neither 'data/fashion-mnist/train-images-idx3-ubyte'"
 expect 'it says where Fashion-MNIST is' grep -q dataset-fashion-mnist err.txt
 
-python3 "$here/make_data.py" made
 svhn=made/svhn/train_32x32.mat
 rejects_svhn() {
   rejects 1 "cannot use '$svhn': $1" --data made --out o --direction s-m --train-images 200
@@ -168,15 +142,6 @@ expect 'it shows why' grep -q 'out of luck' err.txt
 
 tiny=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4
   --discriminator-width 4 --residual-blocks 1 --evaluate-images 20)
-value() { sed -n "s/^$2 //p" "$1/result.txt"; }
-# Times differ from run to run.
-same_result() { diff <(grep -v '^milliseconds' "$1/result.txt") <(grep -v '^milliseconds' "$2/result.txt") > /dev/null; }
-is_png() {
-  [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] &&
-    [ "$(tail -c 8 "$1" | head -c 4)" = IEND ]
-}
-is_svg() { grep -q '^<svg xmlns="http://www.w3.org/2000/svg"' "$1" && [ "$(tail -n 1 "$1")" = '</svg>' ]; }
-
 # Stopped and resumed: the same bits as without a stop. All that has a state takes part.
 long=("${tiny[@]}" --method cyclegan --scc 2 --iterations 30 --record-every 5 --evaluate-every 10)
 ends 0 "${long[@]}" --out whole
@@ -214,72 +179,81 @@ done
 head -c 20000 whole/checkpoint.pt > halves/checkpoint.pt
 rejects 1 "cannot read 'halves/checkpoint.pt': it is damaged" "${long[@]}" --out halves --resume
 
-# Every method: without the constraint, with it, and that with a stop in the middle.
-each=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --no-training-score --batch 2 --width 4
-  --discriminator-width 4 --residual-blocks 2 --evaluate-images 10 --iterations 4)
-# trains <name> <options...>
-trains() {
-  local name=$1
-  shift
-  ends 0 "${each[@]}" "$@" --out "$name"
-  expect "rSMI of $name is measured without the constraint too" grep -Eq '^4(,[0-9.e-]*){3},-?[0-9]' "$name/record.csv"
-  ends 0 "${each[@]}" "$@" --scc 5 --out "$name-scc"
-  expect "the constraint changes $name" test "$(value "$name" weights-digest)" != "$(value "$name-scc" weights-digest)"
-  ends 3 "${each[@]}" "$@" --scc 5 --out "$name-halves" --stop-after 2
-  ends 0 "${each[@]}" "$@" --scc 5 --out "$name-halves" --resume
-  expect "$name resumed: the same weights and scores" same_result "$name-scc" "$name-halves"
+# await_rows <folder> <count>: until its CSV has so many.
+await_rows() {
+  local k
+  for ((k = 0; k < 600; ++k)); do
+    if [ -e "$1/record.csv" ] && [ "$(grep -c '' "$1/record.csv")" -ge "$2" ]; then
+      return
+    fi
+    sleep 0.1
+  done
+  fail "$1 has not got $2 rows within a minute"
 }
-folders=(--direction a-b --size 32)
-trains gan
-trains cyclegan --method cyclegan --direction s-m
-trains gcgan-rot --method gcgan-rot --direction f-fm
-trains gcgan-vf --method gcgan-vf --direction mm-m
-trains cycle-rot --method cycle-rot
-trains cycle-vf --method cycle-vf "${folders[@]}"
-trains cut --method cut
-trains cut-folders --method cut "${folders[@]}" --score maps --translations
-trains fastcut --method fastcut "${folders[@]}" --score parsing
-trains ugatit --method ugatit-light --direction b-a --size 96 --batch 1
-trains pool --method cyclegan "${folders[@]}" --pool 2 --identity-weight 5 --guide-dir made/aligned
-for score in acc5 acc10 rmse; do
-  expect "maps have $score" test -n "$(value cut-folders $score)"
-done
-for score in pixel-accuracy class-accuracy mean-iou; do
-  expect "parsing has $score" test -n "$(value fastcut $score)"
-done
-expect 'all translations' test "$(cd cut-folders/translations && echo *)" = '0.png 1.png 2.png'
-expect 'a translation is a PNG' is_png cut-folders/translations/0.png
-ends 0 "${each[@]}" --method cycle-vf "${folders[@]}" --out cycle-vf --resume --translations
-expect 'translations of a finished run' is_png cycle-vf/translations/2.png
-expect 'no training score' test -z "$(value gan training-score)"
-expect 'no accuracy of folders without a score' grep -Eq '^4(,-?[0-9.e-]+){5},$' cycle-vf/record.csv
-ends 0 "${each[@]}" "${folders[@]}" --method cyclegan --pool 2 --identity-weight 5 --scc 5 --out unguided
-expect 'the guide changes what is learned' test "$(value unguided weights-digest)" != "$(value pool-scc weights-digest)"
-ends 0 "${each[@]}" --seed 2 --out seed
-expect 'another seed, other weights' test "$(value gan weights-digest)" != "$(value seed weights-digest)"
-ends 0 "${each[@]}" --scc 5 --kernel reciprocal_gaussian --out kernel
-expect 'another kernel, other weights' test "$(value gan-scc weights-digest)" != "$(value kernel weights-digest)"
-for classifier in classifiers/*; do echo damage > "$classifier"; done
-rejects 1 "cannot read 'classifiers/mnist_m-" "${each[@]}" --out damaged
-rm -r classifiers
 
 # A signal ends it after a checkpoint.
-"$program" "${tiny[@]}" --iterations 1000000 --record-every 1 --evaluate-every 1000000 --out signal > out.txt 2> err.txt &
+"$program" "${each[@]}" --iterations 1000000 --record-every 1 --evaluate-every 1000000 --out signal > out.txt 2> err.txt &
 trainer=$!
-for ((k = 0; k < 200; ++k)); do
-  if [ -e signal/record.csv ] && [ "$(wc -l < signal/record.csv)" -gt 2 ]; then
-    break
-  fi
-  sleep 0.1
-done
+await_rows signal 4
 kill -TERM "$trainer"
 status=0
 wait "$trainer" || status=$?
 expect 'a signal stops it' test "$status" -eq 3
 expect 'with a checkpoint' test -s signal/checkpoint.pt
 
-if [ "$failures" -ne 0 ]; then
-  echo "$failures checks of scc_translate failed"
-  exit 1
-fi
-echo 'all checks of scc_translate passed'
+# Several processes: the same weights as those of one with twice the batch, but for rounding, are the other test's. Here, that
+# they start, resume and end together.
+two=("${each[@]}" --method cyclegan --scc 5 --processes 2)
+ends 0 "${two[@]}" --out two
+expect 'one process tells how far it is' test "$(grep -c '^weights-digest' out.txt)" -eq 1
+ends 3 "${two[@]}" --out two-halves --stop-after 2
+ends 0 "${two[@]}" --out two-halves --resume
+expect 'two processes resumed: the same weights and scores' same_result two two-halves
+rejects 1 'processes is 1 now, and was 2' "${each[@]}" --method cyclegan --scc 5 --out two --resume
+# start <prefix> <RANK SIZE LOCAL_RANK variables>: two processes with the variables of another launcher.
+start() {
+  local name=$1 rank
+  shift
+  for rank in 1 0; do
+    env MASTER_ADDR=127.0.0.1 MASTER_PORT="$port" "$1=$rank" "$2=2" "$3=$rank" "$program" "${two[@]:0:${#two[@]}-2}" \
+      --out "$name" > "$name-$rank.txt" 2>&1 &
+  done
+  wait
+  expect "two processes of $name" same_result two "$name"
+}
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+start torchrun RANK WORLD_SIZE LOCAL_RANK
+start mpirun OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE OMPI_COMM_WORLD_LOCAL_RANK
+start srun SLURM_PROCID SLURM_NTASKS SLURM_LOCALID
+RANK=0 WORLD_SIZE=2 rejects 2 'some are set, but not LOCAL_RANK' "${each[@]}" --out o
+RANK=2 WORLD_SIZE=2 LOCAL_RANK=0 rejects 2 "RANK is '2', not a number from 0 to 1" "${each[@]}" --out o
+RANK=0 WORLD_SIZE=2 LOCAL_RANK=0 MASTER_PORT=1 rejects 2 'but not MASTER_ADDR' "${each[@]}" --out o
+
+# One that is killed ends the others, and a run can go on from the last checkpoint.
+endless=("${each[@]}" --iterations 1000000 --record-every 1 --evaluate-every 1000000 --processes 2)
+"$program" "${endless[@]}" --checkpoint-every 2 --out killed > out.txt 2> err.txt &
+trainer=$!
+await_rows killed 4
+kill -KILL "$(pgrep -P "$trainer" | tail -n 1)"
+killed_at=$SECONDS
+status=0
+wait "$trainer" || status=$?
+expect 'the others fail' test "$status" -eq 1
+expect 'within 30 seconds' test $((SECONDS - killed_at)) -lt 30
+expect 'it says which was killed' grep -q '^scc_translate: process 1 was ended by signal 9 (Killed)$' err.txt
+expect 'the other says why it stops' grep -q '^scc_translate: process 0 of 2 stops, because process 1 has ended: ' err.txt
+expect 'no unfinished files' test -z "$(find killed -name '*.part')"
+rows=$(grep -c '' killed/record.csv)
+"$program" "${endless[@]}" --checkpoint-every 2 --out killed --resume > out.txt 2> err.txt &
+trainer=$!
+await_rows killed "$((rows + 2))"
+kill -TERM "$trainer"
+status=0
+wait "$trainer" || status=$?
+expect 'a signal to the first process stops all' test "$status" -eq 3
+
+# A classifier that is damaged
+for classifier in classifiers/*; do echo damage > "$classifier"; done
+rejects 1 "cannot read 'classifiers/mnist_m-" "${each[@]}" --out damaged
+
+finish

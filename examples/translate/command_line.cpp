@@ -45,7 +45,7 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--size", settings.size, 1, "height and width of the images; 32 for digits, 256 for folders");
   visit("--crop-margin", settings.crop_margin, 0,
         "of folders: training images are resized to (1 + N / 256) times the size, and cropped at random");
-  visit("--batch", settings.batch, 1, "images of each domain in a batch");
+  visit("--batch", settings.batch, 1, "images of each domain in a batch, of each process");
   visit("--width", settings.width, 1, "channels of the first layer of a generator");
   visit("--discriminator-width", settings.discriminator_width, 1, "channels of the first layer of a discriminator");
   visit("--residual-blocks", settings.residual_blocks, 0, "of a generator");
@@ -156,6 +156,8 @@ a checkpoint was written.)");
   app.add_flag(
     "--translations", settings.translations,
     "at the end write translations of all test images to OUT/translations; with --resume also of a finished run");
+  add_number(app, "--processes", settings.processes, 1,
+             "start that many of this program, which share out each batch; or let torchrun, mpirun or srun start them");
   app.add_flag("--resume", settings.resume,
                "go on from the checkpoint in OUT; the other options must be those of its run");
   app.add_flag("--classifier-only", settings.classifiers_only,

@@ -65,6 +65,7 @@ struct Settings {
   std::string device = "cpu";
   std::int64_t checkpoint_every = 1000;
   std::int64_t stop_after = 0;  ///< Iteration to stop at as if interrupted; 0 for none.
+  std::int64_t processes = 1;
   bool resume = false;
   bool classifiers_only = false;
   std::filesystem::path data;

@@ -53,14 +53,14 @@ std::string csv_columns(Losses const& losses) {
   return text;
 }
 
-torch::Device find_device(std::string const& name) {
+torch::Device find_device(std::string const& name, int number) {
   if (name != "cuda") {
     return torch::kCPU;
   }
-  if (!torch::cuda::is_available()) {
-    throw std::runtime_error("--device cuda: this LibTorch finds no CUDA device");
+  if (static_cast<int>(torch::cuda::device_count()) <= number) {
+    throw std::runtime_error("--device cuda: this LibTorch finds no CUDA device " + std::to_string(number));
   }
-  return torch::kCUDA;
+  return {torch::kCUDA, static_cast<torch::DeviceIndex>(number)};
 }
 
 void move_to(torch::Device device, Domain& domain) {
@@ -95,75 +95,93 @@ std::vector<torch::Tensor> choose_samples(Images const& images) {
 // A run with all that it needs in memory.
 class Trainer {
 public:
-  Trainer(Settings const& settings, Domains const& domains, Score& score)
+  // score: null for all processes but the first
+  Trainer(Settings const& settings, Processes& processes, Domains const& domains, Score* score)
       : settings_(settings),
+        processes_(processes),
         domains_(domains),
         score_(score),
         samples_(choose_samples(domains_.source.test)),
         description_(describe(settings)) {
+    description_.emplace_back("processes", std::to_string(processes_.size()));
     description_.emplace_back("data-digest", domains_.digest);
     auto const device = domains_.source.train.pixels.device();
     torch::manual_seed(static_cast<std::uint64_t>(settings_.seed));
-    translator_ =
-      make_translator({settings_, domains_.source.train.channels(), domains_.target.train.channels(), device});
+    translator_ = make_translator(
+      {settings_, domains_.source.train.channels(), domains_.target.train.channels(), device, processes_});
     if (settings_.resume) {
       state_ = read_checkpoint(checkpoint_path(), description_, *translator_);
-      std::cout << "going on after iteration " << state_.iteration << std::endl;
+      say("going on after iteration " + std::to_string(state_.iteration));
     } else {
       state_.sampler.seed(static_cast<std::mt19937::result_type>(settings_.seed));
       state_.csv = csv_header;
     }
-    // Without the rows that were written after the checkpoint.
-    drawing::write_file(csv_path(), state_.csv);
-    csv_file_.open(csv_path(), std::ios::binary | std::ios::app);
+    processes_.broadcast(translator_->parameters());
+    if (processes_.is_first()) {
+      // Without the rows that were written after the checkpoint.
+      drawing::write_file(csv_path(), state_.csv);
+      csv_file_.open(csv_path(), std::ios::binary | std::ios::app);
+    }
   }
 
   Outcome run() {
     if (!train()) {
-      std::cout << "stopped after iteration " << state_.iteration << "; --resume goes on" << std::endl;
+      say("stopped after iteration " + std::to_string(state_.iteration) + "; --resume goes on");
       return Outcome::stopped;
     }
-    write_result();
+    if (processes_.is_first()) {
+      write_result();
+    }
     return Outcome::finished;
   }
 
 private:
   using Clock = std::chrono::steady_clock;
 
+  // An image, and which piece of it.
+  struct Draw {
+    std::int64_t image, top, left;
+    bool is_mirrored;
+  };
+
+  void say(std::string const& what) const {
+    if (processes_.is_first()) {
+      std::cout << what << std::endl;
+    }
+  }
+
   std::filesystem::path checkpoint_path() const { return settings_.out / "checkpoint.pt"; }
   std::filesystem::path csv_path() const { return settings_.out / "record.csv"; }
 
+  // This process's share of a batch. All draw all of it, so that their random numbers stay equal.
   Side draw_batch(Images const& images) {
-    auto chosen = torch::empty({settings_.batch}, torch::kInt64);
-    auto* const index = chosen.data_ptr<std::int64_t>();
-    for (std::int64_t k = 0; k < settings_.batch; ++k) {
-      index[k] = draw_below(images.count(), state_.sampler);
+    auto const places = images.pixels.size(2) - settings_.size + 1;
+    std::vector<Draw> draws;
+    for (std::int64_t k = 0; k < settings_.batch * processes_.size(); ++k) {
+      Draw draw{draw_below(images.count(), state_.sampler), 0, 0, false};
+      if (is_folders(settings_.direction)) {
+        draw.top = draw_below(places, state_.sampler);
+        draw.left = draw_below(places, state_.sampler);
+        draw.is_mirrored = draw_below(2, state_.sampler) == 1;
+      }
+      draws.push_back(draw);
     }
-    chosen = chosen.to(images.pixels.device());
-    auto drawn = images.changed([&](torch::Tensor const& all) { return all.index_select(0, chosen); });
-    if (is_folders(settings_.direction)) {
-      drawn = cropped_and_mirrored(drawn);
-    }
-    return {to_values(drawn.pixels), drawn.guides.defined() ? to_values(drawn.guides) : torch::Tensor()};
-  }
-
-  // Each image as a random piece of settings.size, every other one in the mirror; what is aligned with it, likewise.
-  Images cropped_and_mirrored(Images const& images) {
-    std::vector<std::array<std::int64_t, 3>> draws;
-    auto const size = settings_.size, places = images.pixels.size(2) - size + 1;
-    for (std::int64_t k = 0; k < images.count(); ++k) {
-      auto const top = draw_below(places, state_.sampler), left = draw_below(places, state_.sampler);
-      draws.push_back({top, left, draw_below(2, state_.sampler)});
-    }
-    return images.changed([&](torch::Tensor const& all) {
+    auto const first = draws.begin() + processes_.rank() * settings_.batch;
+    std::vector<Draw> const share(first, first + settings_.batch);
+    auto const drawn = images.changed([&](torch::Tensor const& all) {
       std::vector<torch::Tensor> pieces;
-      for (auto const& image : all.unbind()) {
-        auto const [top, left, is_mirrored] = draws[pieces.size()];
-        auto const piece = image.narrow(1, top, size).narrow(2, left, size);
-        pieces.push_back(is_mirrored != 0 ? piece.flip({2}) : piece);
+      for (auto const& draw : share) {
+        auto const image = all[draw.image];
+        if (image.dim() != 3) {
+          pieces.push_back(image);  // a label
+          continue;
+        }
+        auto const piece = image.narrow(1, draw.top, settings_.size).narrow(2, draw.left, settings_.size);
+        pieces.push_back(draw.is_mirrored ? piece.flip({2}) : piece);
       }
       return torch::stack(pieces);
     });
+    return {to_values(drawn.pixels), drawn.guides.defined() ? to_values(drawn.guides) : torch::Tensor()};
   }
 
   // 1 over the first half of the run, then a straight line to 0.
@@ -181,9 +199,10 @@ private:
     bool stops = false;
     while (state_.iteration < settings_.iterations && !stops) {
       take_step(progress);
-      stops = is_interrupted != 0 || state_.iteration == settings_.stop_after;
+      stops = processes_.any(is_interrupted != 0) || state_.iteration == settings_.stop_after;
       bool const is_last = state_.iteration == settings_.iterations;
-      if (stops || is_last || state_.iteration % settings_.checkpoint_every == 0) {
+      bool const is_due = stops || is_last || state_.iteration % settings_.checkpoint_every == 0;
+      if (processes_.is_first() && is_due) {
         write_checkpoint(checkpoint_path(), description_, state_, *translator_);
       }
     }
@@ -198,9 +217,9 @@ private:
     auto const start = Clock::now();
     auto const iteration = state_.iteration + 1;
     bool const is_last = iteration == settings_.iterations;
-    bool const evaluates = is_last || iteration % settings_.evaluate_every == 0;
-    bool const records = evaluates || iteration % settings_.record_every == 0;
-    bool const shows = progress.is_due(iteration);
+    bool const evaluates = processes_.is_first() && (is_last || iteration % settings_.evaluate_every == 0);
+    bool const records = processes_.is_first() && (evaluates || iteration % settings_.record_every == 0);
+    bool const shows = processes_.is_first() && progress.is_due(iteration);
     Batch const batch{draw_batch(domains_.source.train), draw_batch(domains_.target.train)};
     auto const losses = translator_->step(batch, rate_share(), records || shows);
     auto row = records ? std::to_string(iteration) + csv_columns(losses) : std::string();
@@ -246,9 +265,9 @@ private:
     for_each_pass(images, [&](std::int64_t first, torch::Tensor const& source) {
       auto const translation = translator_->translate(source);
       sum += translator_->rsmi(source, translation).sum().item<double>();
-      score_.add(first, translation);
+      score_->add(first, translation);
     });
-    return {state_.iteration, sum / static_cast<double>(images.count()), score_.take()};
+    return {state_.iteration, sum / static_cast<double>(images.count()), score_->take()};
   }
 
   // Calls visit(number of the first, images from -1 to 1) with all images, a few at a time.
@@ -307,13 +326,13 @@ private:
         add(name, value);
       }
     };
-    add_all(score_.facts());
+    add_all(score_->facts());
     add("test-rsmi", formatted("%.6f", last.rsmi));
-    auto const names = score_.names();
+    auto const names = score_->names();
     for (std::size_t k = 0; k < names.size(); ++k) {
       add(names[k].name, formatted(names[k].format, last.scores.at(k)));
     }
-    add_all(score_.final_scores([this](torch::Tensor const& source) { return translator_->translate(source); }));
+    add_all(score_->final_scores([this](torch::Tensor const& source) { return translator_->translate(source); }));
     if (settings_.translations) {
       write_translations();
     }
@@ -325,8 +344,9 @@ private:
   }
 
   Settings settings_;
+  Processes& processes_;
   Domains const& domains_;
-  Score& score_;
+  Score* score_;
   std::vector<torch::Tensor> samples_;
   Description description_;
   std::unique_ptr<Translator> translator_;
@@ -349,19 +369,20 @@ void require_place_for(Settings const& settings) {
 
 }  // namespace
 
-Outcome run(Settings const& settings) {
-  auto const device = find_device(settings.device);
-  if (!settings.classifiers_only) {
+Outcome run(Settings const& settings, Place const& place) {
+  auto const device = find_device(settings.device, place.local_rank);
+  Processes processes(place);
+  if (!settings.classifiers_only && processes.is_first()) {
     require_place_for(settings);
   }
   auto domains = read_domains(settings);
   move_to(device, domains.source);
   move_to(device, domains.target);
-  auto const score = make_score(settings, domains);
+  auto const score = processes.is_first() ? make_score(settings, domains) : nullptr;
   if (settings.classifiers_only) {
     return Outcome::finished;
   }
-  return Trainer(settings, domains, *score).run();
+  return Trainer(settings, processes, domains, score.get()).run();
 }
 
 }  // namespace translate

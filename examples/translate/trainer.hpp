@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "launch.hpp"
 #include "settings.hpp"
 
 namespace translate {
@@ -15,10 +16,11 @@ enum class Outcome {
   stopped,  ///< Before the last iteration; the checkpoint has all that a resumed run needs.
 };
 
-/// Does what the settings ask for, and says on the standard output how far it is.
+/// Does what the settings ask for, and says on the standard output how far it is. Of several processes the first alone
+/// evaluates, writes files and says how far it is.
 ///
 /// @throws std::runtime_error if a file is missing, damaged or cannot be written, if the device is not there, or if
 ///         settings.out holds another run.
-Outcome run(Settings const& settings);
+Outcome run(Settings const& settings, Place const& place);
 
 }  // namespace translate

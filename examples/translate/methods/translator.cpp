@@ -49,17 +49,12 @@ Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsm
   set_rate(discriminator_optimizer_, rate_share * settings().discriminator_rate);
 
   rsmi_ = torch::Tensor();
-  generator_optimizer_.zero_grad();
   auto const objective = generator_objective(batch);
-  objective.total.backward();
-  generator_optimizer_.step();
+  step(generator_optimizer_, objective.total);
   after_generator_step();
 
-  // The step of the generators has left gradients in the discriminators too.
-  discriminator_optimizer_.zero_grad();
   auto const discriminator = discriminator_loss(batch);
-  discriminator.backward();
-  discriminator_optimizer_.step();
+  step(discriminator_optimizer_, discriminator);
 
   Losses losses;
   losses.adversarial = objective.adversarial.detach();
@@ -71,6 +66,22 @@ Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsm
     losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(shown(batch.source), translation_)).mean();
   }
   return losses;
+}
+
+// The other optimizer's step has left gradients, too.
+void Translator::step(torch::optim::Adam& optimizer, torch::Tensor const& loss) {
+  optimizer.zero_grad();
+  loss.backward();
+  std::vector<torch::Tensor> gradients;
+  for (auto const& group : optimizer.param_groups()) {
+    for (auto const& parameter : group.params()) {
+      if (parameter.grad().defined()) {
+        gradients.push_back(parameter.grad());
+      }
+    }
+  }
+  setup_.processes.average(gradients);
+  optimizer.step();
 }
 
 torch::Tensor Translator::translate(torch::Tensor const& source) {
@@ -145,13 +156,20 @@ void Translator::load(torch::serialize::InputArchive& archive) {
   read("discriminator_optimizer", discriminator_optimizer_);
 }
 
+std::vector<torch::Tensor> Translator::parameters() const {
+  std::vector<torch::Tensor> all;
+  for (auto const& [name, network] : networks_) {
+    auto const of_network = network->parameters();
+    all.insert(all.end(), of_network.begin(), of_network.end());
+  }
+  return all;
+}
+
 std::string Translator::weights_digest() const {
   uLong digest = crc32(0, nullptr, 0);
-  for (auto const& [name, network] : networks_) {
-    for (auto const& weights : network->parameters()) {
-      auto const on_cpu = weights.detach().cpu().contiguous();
-      digest = crc32_z(digest, static_cast<Bytef const*>(on_cpu.data_ptr()), on_cpu.nbytes());
-    }
+  for (auto const& weights : parameters()) {
+    auto const on_cpu = weights.detach().cpu().contiguous();
+    digest = crc32_z(digest, static_cast<Bytef const*>(on_cpu.data_ptr()), on_cpu.nbytes());
   }
   return std::to_string(digest);
 }

@@ -15,6 +15,7 @@
 
 #include "networks/discriminator.hpp"
 #include "networks/generator.hpp"
+#include "processes.hpp"
 #include "settings.hpp"
 
 namespace translate {
@@ -44,6 +45,7 @@ struct Setup {
   Settings settings;
   std::int64_t source_channels, target_channels;
   torch::Device device;
+  Processes& processes;  ///< Among which each batch is shared out.
 };
 
 /// Trains a generator from the source domain to the target domain. Derived classes are the methods.
@@ -51,9 +53,9 @@ class Translator {
 public:
   virtual ~Translator() = default;
 
-  /// One step of the generators, then one of the discriminators.
+  /// One step of the generators, then one of the discriminators, on gradients that are averaged over the processes.
   ///
-  /// @param batch         Images of both domains.
+  /// @param batch         This process's share of the images of both domains.
   /// @param rate_share    Share of the settings' learning rates, 0 to 1.
   /// @param measures_rsmi Whether Losses::rsmi is wanted; it costs nothing where the constraint is part of the loss.
   Losses step(Batch const& batch, double rate_share, bool measures_rsmi);
@@ -73,6 +75,9 @@ public:
 
   /// @throws c10::Error if the archive does not hold these networks.
   void load(torch::serialize::InputArchive& archive);
+
+  /// The weights of all networks.
+  std::vector<torch::Tensor> parameters() const;
 
   /// CRC-32 of the weights of all networks.
   std::string weights_digest() const;
@@ -115,6 +120,8 @@ protected:
 
 private:
   void add(char const* name, std::shared_ptr<torch::nn::Module> const& network, torch::optim::Adam& optimizer);
+
+  void step(torch::optim::Adam& optimizer, torch::Tensor const& loss);
 
   Setup setup_;
   scc::libtorch::SccLoss scc_;
