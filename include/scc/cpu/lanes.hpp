@@ -33,6 +33,17 @@ struct Lanes {
   typedef Real Vector __attribute__((vector_size(Bytes)));
   Vector v;  ///< The lanes
 
+  /// Uninitialised, or 0 in braces.
+  Lanes() = default;
+  /// These lanes.
+  SCC_ALWAYS_INLINE Lanes(Vector const& lanes) : v(lanes) {}
+  // Left to g++, copies would be made without the registers of instructions that the program at large is not compiled for.
+  SCC_ALWAYS_INLINE Lanes(Lanes const& other) : v(other.v) {}
+  SCC_ALWAYS_INLINE Lanes& operator=(Lanes const& other) {
+    v = other.v;
+    return *this;
+  }
+
   /// The same value in all lanes.
   SCC_ALWAYS_INLINE static Lanes broadcast(Real value) { return {value - Vector{}}; }
   SCC_ALWAYS_INLINE friend Lanes operator+(Lanes const& a, Lanes const& b) {

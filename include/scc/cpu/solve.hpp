@@ -24,7 +24,7 @@ namespace scc::cpu {
 
 /// One thread that solves as many images as there are lanes.
 struct LaneTeam : SerialTeam {
-  static constexpr int tile_columns = 1;  ///< Of the tile of a matrix product: its sums are SIMD vectors already
+  static constexpr int tile_columns = 2;  ///< Of the tile of a matrix product, whose sums are SIMD vectors
 };
 
 /// scc::inverse_pivot() of each lane.
@@ -55,7 +55,7 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
   auto const unknowns = static_cast<std::size_t>(plan.unknowns);
   BasicSolveScratch<L> const parts(plan, reinterpret_cast<L*>(memory));
   // Lanes without an image solve the first one again.
-  auto const image_of = [&](std::size_t lane) { return first + (lane < count ? lane : 0); };
+  auto const image_of = [&](std::size_t lane) SCC_INLINE_LAMBDA { return first + (lane < count ? lane : 0); };
   for (std::size_t k = 0; k < moment_count; ++k) {
     alignas(Bytes) double values[L::count];
     SCC_UNROLL
@@ -64,13 +64,14 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
     }
     parts.moments[k] = L::load(values);
   }
-  auto const store = [&](L const& numbers, std::vector<double>& to, std::size_t size, std::size_t at) {
-    alignas(Bytes) double values[L::count];
-    numbers.store(values);
-    for (std::size_t lane = 0; lane < count; ++lane) {
-      to[(first + lane) * size + at] = values[lane];
-    }
-  };
+  auto const store = [&](L const& numbers, std::vector<double>& to, std::size_t size, std::size_t at)
+                       SCC_INLINE_LAMBDA {
+                         alignas(Bytes) double values[L::count];
+                         numbers.store(values);
+                         for (std::size_t lane = 0; lane < count; ++lane) {
+                           to[(first + lane) * size + at] = values[lane];
+                         }
+                       };
   // The moments are not needed any more when their derivatives are written.
   store(solve(LaneTeam{}, plan, parts.moments, parts, parts.moments), results.rsmi, 1, 0);
   for (std::size_t k = 0; k < moment_count; ++k) {
