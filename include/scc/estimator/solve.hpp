@@ -33,9 +33,12 @@ struct Arrangement {
 
 /// The team of the CPU backend: one thread.
 struct SerialTeam {
-  /// Rows and columns of the tile of a matrix product that a thread works on at a time, for the sake of SIMD.
+  /// What holds neighbouring sums of a row of a matrix product: one of them.
+  template <class Number>
+  using Row = Number;
+  /// Height and width, in Rows, of the tile of a matrix product that a thread works on at a time.
   static constexpr int tile_rows = 4;
-  static constexpr int tile_columns = 8;  ///< Likewise
+  static constexpr int tile_columns = 2;  ///< Likewise
 
   static constexpr int rank() { return 0; }  ///< Number of this thread
   static constexpr int size() { return 1; }  ///< Number of threads
@@ -170,20 +173,26 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number sum_of(int count, Term const& term) {
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/// A tile of multiply(): `Rows` rows, of which those beyond the last one are the last one, so that nothing branches.
-template <class Number, int Rows, int Columns, class Left, class Right, class Store>
+/// A tile of multiply(): `Height` rows, of which those beyond the last one are the last one, so that nothing branches, and
+/// `Width` Rows, each a Number or a SIMD vector of them.
+template <class Number, class Row, int Height, int Width, class Left, class Right, class Store>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply_tile(int row, int rows, int column, int columns, int depth,
                                                      Left const& left, Right const* right, Store const& store) {
-  constexpr int unrolled = Columns == 1 ? 8 : 1;  // steps, so that as many loads are under way
-  Number sum[Rows][Columns] = {};
+  constexpr int unrolled = Width == 1 ? 8 : 1;  // steps, so that as many loads are under way
+  constexpr int lanes = sizeof(Row) / sizeof(Number);
+  Row sum[Height][Width] = {};
   auto const add = [&](int k) SCC_INLINE_LAMBDA {
     Right const* const factors = right + k * columns + column;
     SCC_UNROLL
-    for (int i = 0; i < Rows; ++i) {
+    for (int i = 0; i < Height; ++i) {
       auto const factor = left(row + i < rows ? row + i : rows - 1, k);
       SCC_UNROLL
-      for (int j = 0; j < Columns; ++j) {
-        sum[i][j] += factor * factors[j];
+      for (int j = 0; j < Width; ++j) {
+        if constexpr (lanes == 1) {
+          sum[i][j] += factor * factors[j];
+        } else {
+          sum[i][j].add_product(Row::broadcast(factor), Row::load_unaligned(factors + j * lanes));
+        }
       }
     }
   };
@@ -198,11 +207,20 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply_tile(int row, int rows, int colu
     add(k);
   }
   SCC_UNROLL
-  for (int i = 0; i < Rows; ++i) {
+  for (int i = 0; i < Height; ++i) {
     if (row + i < rows) {
       SCC_UNROLL
-      for (int j = 0; j < Columns; ++j) {
-        store(row + i, column + j, sum[i][j]);
+      for (int j = 0; j < Width; ++j) {
+        if constexpr (lanes == 1) {
+          store(row + i, column + j, sum[i][j]);
+        } else {
+          alignas(Row) Number values[lanes];
+          sum[i][j].store(values);
+          SCC_UNROLL
+          for (int lane = 0; lane < lanes; ++lane) {
+            store(row + i, column + j * lanes + lane, values[lane]);
+          }
+        }
       }
     }
   }
@@ -215,15 +233,18 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply_tile(int row, int rows, int colu
 template <class Number, class Team, class Depth, class Left, class Right, class Store>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply(Team const& team, int rows, int columns, Depth const& depth,
                                                 Left const& left, Right const* right, Store const& store) {
-  constexpr int height = Team::tile_rows, width = Team::tile_columns;
+  using Row = typename Team::template Row<Number>;
+  constexpr int height = Team::tile_rows;
+  constexpr int width = Team::tile_columns * static_cast<int>(sizeof(Row) / sizeof(Number));
   Arrangement const threads = team.arrange((columns + width - 1) / width);
   for (int column = threads.column * width; column < columns; column += threads.columns * width) {
     for (int row = threads.row * height; row < rows; row += threads.rows * height) {
       if (width == 1 || column + width <= columns) {
-        multiply_tile<Number, height, width>(row, rows, column, columns, depth(row, column), left, right, store);
+        multiply_tile<Number, Row, height, Team::tile_columns>(row, rows, column, columns, depth(row, column), left,
+                                                               right, store);
       } else {
         for (int k = column; k < columns; ++k) {
-          multiply_tile<Number, height, 1>(row, rows, k, columns, depth(row, k), left, right, store);
+          multiply_tile<Number, Number, height, 1>(row, rows, k, columns, depth(row, k), left, right, store);
         }
       }
     }

@@ -74,6 +74,8 @@ __device__ inline void sum_over_warp(Real (&values)[Count]) {
 /// The block as the team that solves an image.
 class BlockTeam {
 public:
+  template <class Number>
+  using Row = Number;
   static constexpr int tile_rows = 2, tile_columns = 1;
 
   __device__ explicit BlockTeam(int rank) : rank_(rank) {}
