@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("after the first batch, batches of the same or a smaller size
                                           Scene<TestType>(Shape{1, 3, 53, 59}), Scene<TestType>(Shape{2, 1, 1, 1}),
                                           Scene<TestType>(Shape{0, 3, 53, 59}), Scene<TestType>(Shape{3, 3, 0, 59})};
       std::int64_t const before_first = allocations;
-      large.run(loss, workspace);
+      large.run_weighted(loss, workspace);
       std::int64_t const first = allocations;
       CHECK(first > before_first);
 
@@ -126,6 +126,7 @@ TEMPLATE_TEST_CASE("after the first batch, batches of the same or a smaller size
       for (int round = 0; round < 2; ++round) {
         for (auto& scene : scenes) {
           sum += scene.run(loss, workspace);
+          sum += scene.run_weighted(loss, workspace);
           sum += static_cast<double>(workspace.rsmi().size()) + static_cast<double>(workspace.diagnostics().x_nan);
         }
       }
@@ -156,6 +157,13 @@ TEST_CASE("the backward passes allocate nothing, not even the first time") {
     loss.backward_xy(scene.x.view(), scene.y.view(), workspace, 1.0, scene.dx.view(), scene.dy.view());
     std::int64_t const after = allocations;
     CHECK(after == before);
+    loss.forward(scene.x.view(), scene.y.view(), scene.weight.view(), workspace);
+    std::int64_t const before_weighted = allocations;
+    loss.backward(scene.x.view(), scene.y.view(), scene.weight.view(), workspace, 1.0, scene.dy.view());
+    loss.backward_xy(scene.x.view(), scene.y.view(), scene.weight.view(), workspace, 1.0, scene.dx.view(),
+                     scene.dy.view());
+    std::int64_t const after_weighted = allocations;
+    CHECK(after_weighted == before_weighted);
   }
 }
 
@@ -175,7 +183,7 @@ TEST_CASE("after a forward pass that ran out of memory a workspace is empty, not
       failed = false;
       allocations_until_failure = k;
       try {
-        loss.forward(scene.x.view(), scene.y.view(), workspace);
+        loss.forward(scene.x.view(), scene.y.view(), scene.weight.view(), workspace);
       } catch (std::bad_alloc const&) {
         failed = true;
       }

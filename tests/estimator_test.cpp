@@ -107,7 +107,7 @@ TEST_CASE("least-squares splines reproduce cubic polynomials", "[estimator]") {
 TEST_CASE("no histogram bin can overflow", "[estimator]") {
   for (std::int64_t const pixels : {std::int64_t{1}, std::int64_t{2}, std::int64_t{2048}, std::int64_t{2049},
                                     (std::int64_t{1} << 31) - 1, std::int64_t{1} << 31, std::int64_t{1} << 40}) {
-    double const unit = scc::cpu::HistogramBins::unit(pixels);
+    double const unit = scc::cpu::HistogramBins::unit({1, 1, static_cast<double>(pixels), 0});
     CHECK(unit <= std::ldexp(1.0, 50));  // the rounding by a shift needs products below 2^51
     CHECK(unit * static_cast<double>(pixels) <= std::ldexp(1.0, 61));
     CHECK(2 * unit * static_cast<double>(pixels) >= std::min(std::ldexp(1.0, 51), std::ldexp(1.0, 61)));

@@ -124,6 +124,40 @@ TEST_CASE("gradients are the derivative of the loss", "[gradient]") {
   }
 }
 
+TEST_CASE("gradients of weighted pixels are the derivative of the loss, image by image", "[gradient]") {
+  Shape const shape{2, 2, 3, 4};
+  std::vector<double> weights = scc_test::random_values(shape.size(), 51, -0.5, 2);
+  for (double& weight : weights) {
+    weight = std::max(weight, 0.0);
+  }
+  Batch<double> const weight(shape, weights);
+  std::vector<double> const grad_loss{scc_test::held_grad_loss(1.7), -0.5};
+  for (Kernel const kernel : {Kernel::gaussian, Kernel::reciprocal_gaussian}) {
+    for (Basis const basis : {Basis::chebyshev, Basis::histogram}) {
+      Options options;
+      options.kernel = kernel;
+      options.basis = basis;
+      options.centers_per_axis = 5;
+      Loss const loss{scc::Plan(options, basis == Basis::histogram ? 64 + scc::spline::extra_bins : 15)};
+      Workspace workspace;
+      Images images = make_images(options, shape, 52);
+      Batch<double> dloss_dx(shape), dloss_dy(shape);
+      auto const value = [&] {
+        loss.forward(images.x.view(), images.y.view(), weight.view(), workspace);
+        return -(grad_loss[0] * workspace.rsmi()[0] + grad_loss[1] * workspace.rsmi()[1]) / 2;
+      };
+      value();
+      loss.backward_xy(images.x.view(), images.y.view(), weight.view(), workspace, GradLoss(grad_loss.data(), 2),
+                       dloss_dx.view(), dloss_dy.view());
+      std::vector<double> const expected_x = derivatives(images.x.pixels, 1e-3, value);
+      std::vector<double> const expected_y = derivatives(images.y.pixels, 1e-3, value);
+      CAPTURE(static_cast<int>(kernel), static_cast<int>(basis));
+      CHECK(scc_test::relative_error(sampled(dloss_dx.pixels), expected_x) <= 1e-5);
+      CHECK(scc_test::relative_error(sampled(dloss_dy.pixels), expected_y) <= 1e-5);
+    }
+  }
+}
+
 TEST_CASE("gradients are the derivative of the loss on other domains and bandwidths", "[gradient]") {
   Options options;
   options.domain_min = 0;

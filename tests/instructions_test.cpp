@@ -39,12 +39,16 @@ TEMPLATE_TEST_CASE("all instruction sets give the same, to rounding", "", float,
       for (auto const& shape : shapes) {
         INFO(setup.name << ", " << shape.pixels() << " pixels, " << scc::cpu::lane_bytes(instructions) << " bytes");
         Pair<TestType> const pair(shape, 131);
-        auto const expected = evaluate(baseline, pair), actual = evaluate(loss, pair);
-        CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
-        if (shape.pixels() > 1) {
-          CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
-          CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
-        }
+        Batch<float> const weight(shape, random_values(shape.size(), 133, 0, 2));
+        auto const check = [&](Results<TestType> const& actual, Results<TestType> const& expected) {
+          CHECK(largest_difference(actual.rsmi, expected.rsmi) <= rsmi_rounding<TestType>);
+          if (shape.pixels() > 1) {
+            CHECK(relative_error(actual.dx, expected.dx) <= gradient_rounding<TestType>);
+            CHECK(relative_error(actual.dy, expected.dy) <= gradient_rounding<TestType>);
+          }
+        };
+        check(evaluate(loss, pair), evaluate(baseline, pair));
+        check(evaluate(loss, pair, weight.view()), evaluate(baseline, pair, weight.view()));
       }
     }
     Pair<TestType> const pair(shapes.back(), 131);

@@ -148,6 +148,42 @@ TEST_CASE("reference_statistics clamps pixels", "[reference]") {
   CHECK(scc::reference_statistics({}, outside, y).rsmi == scc::reference_statistics({}, inside, y).rsmi);
 }
 
+TEST_CASE("reference_statistics weighs pairs", "[reference]") {
+  double const infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> const x{-0.7, 0.25, 0.9, 0.4}, y{0.1, 0.2, -0.3, 0.8};
+  auto const weighed = [&](std::vector<double> const& weight) { return scc::reference_statistics({}, x, y, weight); };
+  scc::Statistics const repeated =
+    scc::reference_statistics<double>({}, {-0.7, -0.7, 0.25, 0.4, 0.4, 0.4}, {0.1, 0.1, 0.2, 0.8, 0.8, 0.8});
+  for (double const scale : {1.0, 1e-300, 5e-324, 5e307}) {
+    scc::Statistics const actual = weighed({2 * scale, scale, 0, 3 * scale});
+    CHECK(std::abs(actual.rsmi - repeated.rsmi) <= 1e-12);
+    CHECK((actual.h - repeated.h).norm() <= 1e-12);
+    CHECK((actual.H - repeated.H).norm() <= 1e-12);
+    CHECK((actual.alpha - repeated.alpha).norm() <= 1e-9);
+  }
+  // Any type of number, and a pair without weight may hold anything.
+  CHECK(scc::reference_statistics({}, std::vector<double>{-0.7, nan, 0.9}, std::vector<double>{0.1, 7, -0.3},
+                                  std::vector<bool>{true, false, true})
+          .rsmi == scc::reference_statistics<double>({}, {-0.7, 0.9}, {0.1, -0.3}).rsmi);
+  for (double const invalid : {-1.0, -5e-324, infinity, -infinity, nan}) {
+    scc::Statistics const actual = weighed({1, 0, invalid, 1});
+    CHECK(std::isnan(actual.rsmi));
+    CHECK(actual.h.array().isNaN().all());
+    CHECK(actual.H.array().isNaN().all());
+    CHECK(actual.alpha.array().isNaN().all());
+    CHECK(actual.H.rows() == 81);
+  }
+  scc::Statistics const none = weighed({0, 0, -0.0, 0});
+  CHECK(none.rsmi == 0);
+  CHECK(none.h.isZero(0));
+  CHECK(none.H.isZero(0));
+  CHECK(none.alpha.size() == 81);
+  for (std::size_t const count : {0, 3, 5}) {
+    CHECK_THAT(scc_test::message_of([&] { weighed(std::vector<double>(count, 1.0)); }),
+               scc_test::contains("weight has " + std::to_string(count) + " numbers and x has 4 pixels"));
+  }
+}
+
 namespace {
 
 // The default options, stretched to a domain.

@@ -37,8 +37,12 @@ bool same_bits(Findings<T> const& a, Findings<T> const& b) {
 }
 
 template <class T>
-Findings<T> find(Loss const& loss, Pair<T> const& pair, Workspace& workspace) {
-  Findings<T> found{evaluate(loss, pair, workspace), {}, {}};
+Findings<T> find(Loss const& loss, Pair<T> const& pair, Workspace& workspace, bool is_weighted = false) {
+  Batch<float> const weight(pair.shape, random_values(pair.shape.size(), 3, 0, 2));
+  Findings<T> found{is_weighted ? evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), weight.view(), workspace)
+                                : evaluate(loss, pair, workspace),
+                    {},
+                    {}};
   for (std::int64_t image = 0; image < pair.shape.images; ++image) {
     found.diagnostics.push_back(workspace.diagnostics(image));
     scc::Statistics const statistics = loss.statistics(workspace, image);
@@ -50,9 +54,9 @@ Findings<T> find(Loss const& loss, Pair<T> const& pair, Workspace& workspace) {
 }
 
 template <class T>
-Findings<T> find(Loss const& loss, Pair<T> const& pair) {
+Findings<T> find(Loss const& loss, Pair<T> const& pair, bool is_weighted = false) {
   Workspace workspace;
-  return find(loss, pair, workspace);
+  return find(loss, pair, workspace, is_weighted);
 }
 
 template <class T>
@@ -60,16 +64,18 @@ void check_thread_counts(Shape const& shape) {
   Pair<T> const pair(shape, 1);
   for (auto const& setup : kernels_and_bases()) {
     Loss const loss(setup.options);
-    Findings<T> const expected = [&] {
-      Threads const one(1);
-      return find(loss, pair);
-    }();
-    // More threads than images, than chunks of an image, and than processors.
-    for (int const count : {1, 2, 3, 7}) {
-      INFO(setup.name << ", " << count << " threads, [" << shape.images << ", " << shape.channels << ", "
-                      << shape.height << ", " << shape.width << "]");
-      Threads const threads(count);
-      CHECK(same_bits(find(loss, pair), expected));
+    for (bool const is_weighted : {false, true}) {
+      Findings<T> const expected = [&] {
+        Threads const one(1);
+        return find(loss, pair, is_weighted);
+      }();
+      // More threads than images, than chunks of an image, and than processors.
+      for (int const count : {1, 2, 3, 7}) {
+        INFO(setup.name << (is_weighted ? ", weighted, " : ", ") << count << " threads, [" << shape.images << ", "
+                        << shape.channels << ", " << shape.height << ", " << shape.width << "]");
+        Threads const threads(count);
+        CHECK(same_bits(find(loss, pair, is_weighted), expected));
+      }
     }
   }
 }

@@ -119,7 +119,11 @@ class Comparison:
                 outcome, seconds = self._first_calls(method)
                 row = page.Row(method.key, method.label, method.remark, method.estimates_rsmi)
                 if outcome is not None:
-                    row.rsmi_error, row.gradient_error = errors_of(method, outcome, x, y, exact)
+                    expected_outcome = exact
+                    if method.estimates_rsmi and method.is_masked:
+                        mask = scenes.mask(*shape[2:]).to(x.device)
+                        expected_outcome = exact_scc.masked_rsmi_and_gradient(x, y, mask, self.options)
+                    row.rsmi_error, row.gradient_error = errors_of(method, outcome, x, y, expected_outcome)
                 if not method.is_floor:
                     row.peak = measurement.peak_memory(method, shape, arguments)
             except Exception as error:

@@ -73,6 +73,14 @@ def rsmi_and_gradient(x, y, options):
     return torch.tensor(all_rsmi, dtype=torch.float64), gradient
 
 
+def masked_rsmi_and_gradient(x, y, mask, options):
+    """The same of the pixels in `mask`, [height, width], alone; the gradient of the others is 0."""
+    rsmi, of_mask = rsmi_and_gradient(x[:, :, mask].unsqueeze(2), y[:, :, mask].unsqueeze(2), options)
+    gradient = torch.zeros(y.shape, dtype=torch.float64, device=y.device)
+    gradient[:, :, mask] = of_mask.squeeze(2)
+    return rsmi, gradient
+
+
 def relative_error(actual, expected):
     """|actual - expected| / |expected| in the Euclidean norm."""
     difference = actual.to(expected) - expected

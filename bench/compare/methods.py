@@ -5,14 +5,27 @@
 
 import ctypes
 import functools
+import importlib
 import pathlib
 import warnings
 
 import torch
 
 import dense_scc
+import scenes
 
-KEYS = ("published", "published_compiled", "factorised", "factorised_compiled", "mutual_information", "copy", "launch")
+KEYS = (
+    "published",
+    "published_compiled",
+    "factorised",
+    "factorised_compiled",
+    "scc_masked",
+    "monai",
+    "kornia",
+    "kornia_masked",
+    "copy",
+    "launch",
+)
 
 
 class CannotRun(Exception):
@@ -23,6 +36,7 @@ class Method:
     """What all have, unless they say otherwise."""
 
     estimates_rsmi = False
+    is_masked = False  # counts the pixels of scenes.mask() alone
     compiles = False
     is_floor = False
     choices = (None,)  # numbers of images to take at once
@@ -43,11 +57,11 @@ class Method:
 class Scc(Method):
     """The library, through scc_compare.cpp. On a GPU its workspace is a tensor."""
 
-    key = "scc"
-    label = "**scc**"
     estimates_rsmi = True
 
-    def __init__(self, path, options, device):
+    def __init__(self, path, options, device, is_masked=False):
+        self.is_masked = is_masked
+        self.key, self.label = ("scc_masked", "scc, with a mask") if is_masked else ("scc", "**scc**")
         # Opened after torch is imported, so that both use one OpenMP runtime where torch brings its own.
         self._library = ctypes.CDLL(path)
         self._device = device
@@ -68,13 +82,15 @@ class Scc(Method):
 
     def bind(self, x, y):
         self._dloss_dy = torch.zeros_like(y)  # its pages are there before memory is measured
+        self._weight = scenes.mask(*x.shape[2:]).to(x) if self.is_masked else None
         self._tensors = (x, y, self._dloss_dy)  # they must live as long as their addresses are used
         for tensor in self._tensors:
             if tensor.dtype != torch.float32 or not tensor.is_contiguous():
                 raise ValueError("a contiguous float32 tensor is needed")
         x_at, y_at, self._gradient_at = (ctypes.c_void_p(tensor.data_ptr()) for tensor in self._tensors)
         self._images = ctypes.c_int64(len(x))
-        self._pixels = (self._loss, x_at, y_at, *(ctypes.c_int64(extent) for extent in x.shape))
+        weight_at = None if self._weight is None else ctypes.c_void_p(self._weight.data_ptr())
+        self._pixels = (self._loss, x_at, y_at, weight_at, *(ctypes.c_int64(extent) for extent in x.shape))
         self.release()
 
     def release(self):
@@ -199,31 +215,52 @@ class EmptyLaunch(Method):
     value_and_gradient = value
 
 
-def _mutual_information():
+def _imported(name):
+    """A module that may be missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from monai.losses import GlobalMutualInformationLoss
+            return importlib.import_module(name)
+    except Exception as error:  # an unfit PyTorch makes imports fail in many ways
+        raise CannotRun(f"{name} cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
 
-            loss = GlobalMutualInformationLoss()
-    except Exception as error:  # an unfit PyTorch makes MONAI's import fail in many ways
-        raise CannotRun(f"MONAI cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]})")
+
+def _monai():
+    loss = _imported("monai.losses").GlobalMutualInformationLoss()
     # It wants intensities from 0 to 1. As in registration, the first argument is the one that is differentiated.
     return lambda x, y: loss((y + 1) / 2, (x + 1) / 2)
 
 
+def _kornia(is_masked):
+    loss = _imported("kornia.losses").mutual_information_loss
+
+    @functools.lru_cache(maxsize=1)
+    def mask_of(shape, device):
+        channels, height, width = shape
+        return scenes.mask(height, width).to(device).expand(channels, height, width).reshape(-1)
+
+    def formulation(x, y):
+        mask = mask_of(x.shape[1:], x.device) if is_masked else None
+        return loss(y.flatten(1), x.flatten(1), mask, mask)
+
+    return formulation
+
+
 def make(key, library, options, device):
     """The method of that name; raises CannotRun where it has no place on this machine."""
-    if key == "scc":
-        return Scc(library, options, device)
+    if key in ("scc", "scc_masked"):
+        return Scc(library, options, device, key == "scc_masked")
     if key == "copy":
         return Copy()
     if key == "launch":
         return EmptyLaunch()
     # Bytes per pixel: measured peaks of value and gradient (column "peak memory" of the page), rounded up.
-    if key == "mutual_information":
-        label = "MONAI GlobalMutualInformationLoss"
-        return Autograd(key, label, _mutual_information(), 1, 1100, estimates_rsmi=False)
+    if key == "monai":
+        return Autograd(key, "MONAI GlobalMutualInformationLoss", _monai(), 1, 1100, estimates_rsmi=False)
+    if key.startswith("kornia"):
+        is_masked = key == "kornia_masked"
+        label = "kornia mutual_information_loss" + (", with a mask" if is_masked else "")
+        return Autograd(key, label, _kornia(is_masked), 1, 3300, estimates_rsmi=False)
     base, compiled, _ = key.partition("_compiled")
     if compiled and not hasattr(torch, "compile"):
         raise CannotRun(f"PyTorch {torch.__version__} has no torch.compile")

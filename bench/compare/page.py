@@ -110,7 +110,10 @@ _styles = {
     "published_compiled": dict(color="#E69F00", marker="D"),
     "factorised": dict(color="#0072B2", marker="^"),
     "factorised_compiled": dict(color="#56B4E9", marker="v"),
-    "mutual_information": dict(color="#009E73", marker="P"),
+    "scc_masked": dict(color="#000000", marker="o", linestyle=":"),
+    "monai": dict(color="#009E73", marker="P"),
+    "kornia": dict(color="#F0E442", marker="X"),
+    "kornia_masked": dict(color="#F0E442", marker="x"),
     "copy": dict(color="#999999", linestyle="--"),
     "launch": dict(color="#CC79A7", linestyle="--"),
 }
@@ -164,8 +167,9 @@ def _commit():
 
 def _versions():
     found = [f"Python {platform.python_version()}", f"PyTorch {torch.__version__}"]
-    if "monai" in sys.modules and hasattr(sys.modules["monai"], "__version__"):
-        found.append(f"MONAI {sys.modules['monai'].__version__}")
+    for key, name in (("monai", "MONAI"), ("kornia", "kornia")):
+        if hasattr(sys.modules.get(key), "__version__"):
+            found.append(f"{name} {sys.modules[key].__version__}")
     if torch.version.cuda and torch.cuda.is_available():
         found.append(f"CUDA {torch.version.cuda}")
     return ", ".join(found)

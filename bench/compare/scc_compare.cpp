@@ -32,6 +32,13 @@ scc::ImageBatch<T> view(T* data, Shape const& shape) {
   return scc::ImageBatch<T>::contiguous(data, shape.images, shape.channels, shape.height, shape.width);
 }
 
+/// The same weights for all images and channels.
+scc::ImageBatch<float const> weight_view(float const* weight, Shape const& shape) {
+  auto result = view(weight, shape);
+  result.image_stride = result.channel_stride = 0;
+  return result;
+}
+
 /// Pixels are in the backend's memory; the stream is a cudaStream_t, which the CPU ignores.
 class Loss {
 public:
@@ -44,7 +51,10 @@ public:
   virtual void use_workspace(std::int64_t images, void* memory, std::size_t bytes) = 0;
 
   /// One forward pass, and a backward pass if `dloss_dy` is not null.
-  virtual void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* stream) = 0;
+  ///
+  /// @param weight  [height, width] of all images and channels, or null.
+  virtual void run(float const* x, float const* y, float const* weight, Shape const& shape, float* dloss_dy,
+                   void* stream) = 0;
 
   /// Writes rSMI of the images of the last run to host memory, when the stream has finished.
   virtual void read_rsmi(std::int64_t images, double* rsmi, void* stream) const = 0;
@@ -60,11 +70,15 @@ public:
     workspace_ = scc::cpu::Workspace();
   }
 
-  void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* /*stream*/) override {
-    loss_.forward(view(x, shape), view(y, shape), workspace_);
-    if (dloss_dy != nullptr) {
-      loss_.backward(view(x, shape), view(y, shape), workspace_, 1, view(dloss_dy, shape));
-    }
+  void run(float const* x, float const* y, float const* weight, Shape const& shape, float* dloss_dy,
+           void* /*stream*/) override {
+    auto const run_with = [&](auto const&... weights) {
+      loss_.forward(view(x, shape), view(y, shape), weights..., workspace_);
+      if (dloss_dy != nullptr) {
+        loss_.backward(view(x, shape), view(y, shape), weights..., workspace_, 1, view(dloss_dy, shape));
+      }
+    };
+    weight == nullptr ? run_with() : run_with(weight_view(weight, shape));
   }
 
   void read_rsmi(std::int64_t images, double* rsmi, void* /*stream*/) const override {
@@ -90,13 +104,17 @@ public:
     }
   }
 
-  void run(float const* x, float const* y, Shape const& shape, float* dloss_dy, void* stream) override {
+  void run(float const* x, float const* y, float const* weight, Shape const& shape, float* dloss_dy,
+           void* stream) override {
     auto* const cuda_stream = static_cast<cudaStream_t>(stream);
-    loss_.forward(view(x, shape), view(y, shape), workspace_.value(), cuda_stream);
-    if (dloss_dy != nullptr) {
-      loss_.backward(view(x, shape), view(y, shape), *workspace_, nullptr, 1, view(dloss_dy, shape),
-                     scc::GradientMode::overwrite, cuda_stream);
-    }
+    auto const run_with = [&](auto const&... weights) {
+      loss_.forward(view(x, shape), view(y, shape), weights..., workspace_.value(), cuda_stream);
+      if (dloss_dy != nullptr) {
+        loss_.backward(view(x, shape), view(y, shape), weights..., *workspace_, nullptr, 1, view(dloss_dy, shape),
+                       scc::GradientMode::overwrite, cuda_stream);
+      }
+    };
+    weight == nullptr ? run_with() : run_with(weight_view(weight, shape));
   }
 
   void read_rsmi(std::int64_t images, double* rsmi, void* stream) const override {
@@ -171,9 +189,10 @@ char const* scc_compare_use_workspace(Loss* loss, std::int64_t images, void* mem
   return message_of([&] { loss->use_workspace(images, memory, bytes); });
 }
 
-char const* scc_compare_run(Loss* loss, float const* x, float const* y, std::int64_t images, std::int64_t channels,
-                            std::int64_t height, std::int64_t width, float* dloss_dy, void* stream) {
-  return message_of([&] { loss->run(x, y, {images, channels, height, width}, dloss_dy, stream); });
+char const* scc_compare_run(Loss* loss, float const* x, float const* y, float const* weight, std::int64_t images,
+                            std::int64_t channels, std::int64_t height, std::int64_t width, float* dloss_dy,
+                            void* stream) {
+  return message_of([&] { loss->run(x, y, weight, {images, channels, height, width}, dloss_dy, stream); });
 }
 
 char const* scc_compare_read_rsmi(Loss const* loss, std::int64_t images, double* rsmi, void* stream) {

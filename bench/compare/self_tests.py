@@ -76,9 +76,14 @@ def run(library):
     x, y = scenes.pairs((2, 3, 40, 24))
     for kernel in ("gaussian", "reciprocal_gaussian"):
         options = Options(kernel=kernel)
-        scc = methods.make("scc", library, options, "cpu")
-        scc.bind(x, y)
-        _require(f"the library, {kernel}", *scc.result(), *exact_scc.rsmi_and_gradient(x, y, options), 1e-6, 1e-4)
+        mask = scenes.mask(*x.shape[2:])
+        for key, exact in (
+            ("scc", exact_scc.rsmi_and_gradient(x, y, options)),
+            ("scc_masked", exact_scc.masked_rsmi_and_gradient(x, y, mask, options)),
+        ):
+            scc = methods.make(key, library, options, "cpu")
+            scc.bind(x, y)
+            _require(f"the library, {key}, {kernel}", *scc.result(), *exact, 1e-6, 1e-4)
     return (
         f"On the golden cases {', '.join(_golden_cases)} the two PyTorch formulations and the reference, in float64,"
         " agree with the released code within 1e-9, in rSMI and in the gradient; the library agrees with the reference"

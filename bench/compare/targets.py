@@ -31,7 +31,7 @@ def judge(results, device):
             yield at[one] + "value + gradient within 20 µs", page.time_text(seconds), seconds <= 20e-6
     else:
         yield from at_least(one, "published", 1000)
-        yield from at_least(one, "mutual_information", 100)
+        yield from at_least(one, "monai", 100)
         if scc:
             yield at[one] + "extra memory under 1 MB", page.memory_text(scc.peak), scc.peak < 1e6
         if published:

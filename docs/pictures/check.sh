@@ -60,6 +60,9 @@ whole front.png '1198 x 332, RGB' pictures/front.png "$docs/../README.md"
 run steps steps.png
 [ "$status" -eq 0 ] || fail "steps ends with exit status $status"
 whole steps.png '1200 x 418, RGB' mathematics/steps.png "$docs/mathematics.md"
+run masks masks.png
+[ "$status" -eq 0 ] || fail "masks ends with exit status $status"
+whole masks.png '754 x 678, RGB' pictures/masks.png "$docs/questions.md"
 
 run parameters pictures
 [ "$status" -eq 0 ] || fail "exit status $status"

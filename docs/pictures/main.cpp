@@ -3,8 +3,8 @@
 
 /// @file
 /// Draws pictures of the pages: those of docs/parameters.md, whose numbers it prints, and the four steps in
-/// docs/mathematics.md, from the built-in scene of scc_inspect; and the one of README.md, from two runs of
-/// examples/translate_digits.
+/// docs/mathematics.md and the mask in docs/questions.md, from the built-in scene of scc_inspect; and the one of README.md,
+/// from two runs of examples/translate_digits.
 
 #include <cstddef>
 #include <filesystem>
@@ -80,6 +80,8 @@ int main(int count, char** arguments) {
   parameters->add_option("FOLDER", folder, "where they are written; must be there")->required();
   auto* const steps = app.add_subcommand("steps", "docs/mathematics/steps.png: pixels, moments, solve, gradient");
   steps->add_option("FILE", file, "a .png or .svg")->required();
+  auto* const masks = app.add_subcommand("masks", "docs/pictures/masks.png: what a mask changes");
+  masks->add_option("FILE", file, "a .png or .svg")->required();
   auto* const front = app.add_subcommand("front", "docs/pictures/front.png: digits without and with the constraint");
   front->add_option("WITHOUT", without, "folder of a run of scc_translate_digits with weight 0")->required();
   front->add_option("WITH", with, "folder of one with another weight")->required();
@@ -89,8 +91,9 @@ int main(int count, char** arguments) {
       write_parameters(folder);
     } else {
       auto const format = drawing::format_of(file);
-      write_file(file, *steps ? pictures::draw_steps(inspect::synthetic_pair(), format)
-                              : pictures::draw_front(without, with, format));
+      write_file(file, *steps   ? pictures::draw_steps(inspect::synthetic_pair(), format)
+                       : *masks ? pictures::draw_masks(inspect::synthetic_pair(), format)
+                                : pictures::draw_front(without, with, format));
     }
     return 0;
   });

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Draws the pictures of README.md and docs/mathematics.md, as the bytes of files.
+/// Draws the pictures of README.md, docs/mathematics.md and docs/questions.md, as the bytes of files.
 
 #pragma once
 
@@ -16,6 +16,9 @@ namespace pictures {
 
 /// The four steps of the computation for one pair at default options: pixels, moments, solve, gradient.
 std::string draw_steps(inspect::ImagePair const& pair, drawing::Format format);
+
+/// What a mask changes at default options: a pair alone, padded with black, and padded with a mask.
+std::string draw_masks(inspect::ImagePair const& pair, drawing::Format format);
 
 /// One of each digit, and its translations by two translators: trained without the constraint, and with it.
 ///

@@ -74,7 +74,7 @@ private:
 
 bool audit(Request const& request) {
   scc::cpu::Loss const loss(request.options);
-  FolderPair const folders(request.input, request.translation);
+  FolderPair const folders(request.input, request.translation, request.mask);
   drawing::require_not_an_image(request.csv, folders.files());
 
   CsvFile csv(request.csv);

@@ -47,6 +47,7 @@ rising=$(seq 0 255)
 { printf 'P5 16 16 65535\n'; bytes $(for k in $rising; do echo "$k $k"; done); } >rising16.pgm
 { printf 'P5 16 16 255\n'; bytes $(for k in $rising; do echo 99; done); } >constant.pgm
 { printf 'P5 2 3 255\n'; bytes 1 2 3 4 5 6; } >small.pgm
+{ printf 'P6 16 16 255\n'; bytes $(for k in $rising; do echo "$k 0 0"; done); } >scene.ppm
 { printf 'P5 8 16 255\n'; bytes $(seq 1 128); } >narrow.pgm
 { printf 'P5 16 8 255\n'; bytes $(seq 1 128); } >low.pgm
 
@@ -95,6 +96,29 @@ expect 'both bases agree' near "$(value rSMI)" "$itself" 1e-5
 cp rising.pgm ./--odd.pgm
 succeeds -- --odd.pgm rising.pgm
 expect 'a file may start with a hyphen after --' near "$(value rSMI)" "$itself" 1e-6
+
+# Masks: the upper half, in one channel and in three; half as much of it; nothing.
+upper=$(for k in $rising; do echo $((k < 128 ? 255 : 0)); done)
+{ printf 'P5 16 16 255\n'; bytes $upper; } >upper.pgm
+{ printf 'P6 16 16 255\n'; bytes $(for k in $upper; do echo "$k $k $k"; done); } >upper.ppm
+{ printf 'P5 16 16 255\n'; bytes $(for k in $upper; do echo $((k / 2)); done); } >grey_upper.pgm
+{ printf 'P5 16 16 255\n'; bytes $(for k in $rising; do echo 0; done); } >black.pgm
+{ printf 'P5 16 8 255\n'; bytes $(seq 0 127); } >rising_upper.pgm
+{ printf 'P5 16 8 255\n'; bytes $(seq 255 -1 128); } >falling_upper.pgm
+succeeds rising_upper.pgm falling_upper.pgm
+upper_alone=$(value rSMI) upper_itself=$(value 'rSMI of input and input')
+for mask in upper.pgm upper.ppm grey_upper.pgm; do
+  succeeds rising.pgm falling.pgm --mask $mask
+  expect "a mask leaves out pixels: $mask" near "$(value rSMI)" "$upper_alone" 2e-6
+done
+expect 'in all rows' near "$(value 'rSMI of input and input')" "$upper_itself" 2e-6
+expect 'its share is said' grep -Eq '^mask +grey_upper.pgm, 50.0 % of the pixels count$' out.txt
+rejects 1 "the mask 'black.pgm' is black" rising.pgm rising.pgm --mask black.pgm
+rejects 1 "'rising.pgm' is 16 x 16, 'small.pgm' is 2 x 3" rising.pgm rising.pgm --mask small.pgm
+rejects 1 "the mask 'scene.ppm' has colours" rising.pgm rising.pgm --mask scene.ppm
+rejects 1 "cannot read 'absent.pgm'" rising.pgm rising.pgm --mask absent.pgm
+rejects 2 '--synthetic' --synthetic --mask upper.pgm
+rejects 1 "will not replace 'upper.pgm'" --select rising.pgm rising.pgm --mask upper.pgm --csv upper.pgm
 
 # The picture: PNG, which the program itself can read, SVG and PDF.
 succeeds --synthetic --out scene.png
@@ -195,6 +219,12 @@ expect 'the worst pair first' test "$(grep -A 1 '^lowest rSMI (2 worst of 3)' ou
 expect 'progress on stderr' grep -q '^measured 6 of 6 ' err.txt
 expect 'no control characters where there is no terminal' sh -c "! grep -q \"\$(printf '\r')\" err.txt"
 
+mkdir -p masks/deep
+cp upper.pgm masks/same.pgm; cp upper.pgm 'masks/deep/odd, name.pgm'; cp small.pgm masks/flat.pgm
+succeeds --pairs a b --mask masks --csv masked.csv
+expect 'the mask of the same name' near "$(grep '^same,' masked.csv | cut -d, -f2)" "$upper_itself" 2e-6
+expect 'and below a folder' near "$(grep '^"deep/odd, name",' masked.csv | cut -d, -f3)" "$upper_alone" 2e-6
+expect 'a mask of another size' grep -q "^flat,,,,,,\"sizes differ: 'a/flat.pgm' is 16 x 16, 'masks/flat.pgm'" masked.csv
 mkdir only_bad nothing
 cp short.png only_bad/same.png
 rejects_audit() { # as rejects, but progress may come before the last line
@@ -207,6 +237,8 @@ rejects_audit() { # as rejects, but progress may come before the last line
 rejects_audit 'no pair of images could be measured' --pairs a only_bad
 rejects_audit 'no pair of images could be measured' --pairs a nothing
 rejects_audit "cannot read the folder 'absent': No such file" --pairs a absent
+rejects_audit "cannot read the folder 'absent': No such file" --pairs a b --mask absent
+rejects_audit 'no pair of images could be measured' --pairs a b --mask nothing
 rejects_audit "cannot write 'absent/p.csv': No such file" --pairs a b --csv absent/p.csv
 cp a/same.pgm before.pgm
 rejects_audit "will not replace 'a/same.pgm'" --pairs a b --csv a/same.pgm
@@ -230,6 +262,10 @@ expect 'the loss agrees with the table' near "$(value rSMI)" "$all" 1e-5
 succeeds --select --synthetic --lambdas 0.01,0.1,1
 expect 'default bandwidths' grep -Eq '^1\.12 ' out.txt
 expect 'the choice at an end is remarked' grep -q '^remark .*at an end of the candidates' out.txt
+succeeds --select rising.pgm falling.pgm --mask upper.pgm $few
+all=$(value 'rSMI of all pixels')
+succeeds --select rising_upper.pgm falling_upper.pgm $few
+expect 'a selection obeys the mask' near "$(value 'rSMI of all pixels')" "$all" 1e-5
 succeeds --select --pairs a b $few --folds 3
 expect 'pairs that can be read are used' grep -q 'pairs: 3, folds: 3 of squares of 2 x 2 pixels$' out.txt
 expect 'and a file without partner' grep -q '^  a/alone.pgm$' out.txt

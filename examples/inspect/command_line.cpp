@@ -89,6 +89,7 @@ void add_options(CLI::App& app, Request& request) {
   scc_inspect --synthetic [--out report.png] [options]
   scc_inspect --pairs DIR_A DIR_B [--csv pairs.csv] [--worst K] [options]
   scc_inspect --select (INPUT TRANSLATION | --synthetic | --pairs DIR_A DIR_B) [--csv table.csv] [options]
+  (--mask MASK.png, or --mask DIR with --pairs, leaves out pixels)
 
 The first form measures one pair of images of the same size, prints the numbers and draws a picture that shows what
 they mean. The second does the same with a built-in scene. The third measures every image of DIR_A against the image of
@@ -96,7 +97,8 @@ DIR_B with the same name. The fourth chooses bandwidth and lambda for one pair, 
 cross-validation, and prints how each candidate did.
 
 Images are PNG, JPEG, binary PPM or binary PGM. 16-bit files are read as 8-bit (this is said), transparency is dropped,
-orientation tags are not obeyed. A grey image is compared with each channel of a colour image.)");
+orientation tags are not obeyed. A grey image is compared with each channel of a colour image. A mask is a grey image of
+the same size: black pixels do not count, white ones do, others in proportion.)");
   app.footer(
     R"(If the trainer feeds [0, 1] to a loss with the domain [-1, 1], say --values 0 1.
 A file whose name starts with '-' may follow after --. An existing FILE is replaced, unless it is one of the images.
@@ -121,6 +123,9 @@ Exit status: 0 done, 1 something could not be read or written (with --pairs: no 
   auto* const pairs = app.add_option_function<Folders>("--pairs", set_folders, "measure two folders, pair by pair")
                         ->type_name("DIR_A DIR_B")
                         ->excludes(synthetic);
+  app.add_option("--mask", request.mask, "which pixels count; with --pairs a folder of masks with the names of DIR_A")
+    ->type_name("FILE")
+    ->excludes(synthetic);
   auto* const values = add_range(app, "--values", request.values.low, request.values.high,
                                  "pixel values that the bytes 0 and 255 stand for", "the domain");
   app.option_defaults()->group("Selection");

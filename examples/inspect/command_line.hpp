@@ -27,6 +27,7 @@ struct Request {
   Task task = Task::one_pair;
   std::filesystem::path input;        ///< A file, or a folder for Task::audit.
   std::filesystem::path translation;  ///< Likewise.
+  std::filesystem::path mask;         ///< Likewise; empty if all pixels count alike.
   std::filesystem::path report = "scc_report.png";
   std::filesystem::path csv;  ///< "scc_pairs.csv" for Task::audit if not given; none for a selection.
   int worst = 10;

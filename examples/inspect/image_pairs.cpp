@@ -30,11 +30,24 @@ fs::path const& only_file(std::vector<fs::path> const& files) {
 
 }  // namespace
 
-FolderPair::FolderPair(fs::path input, fs::path translation)
+FolderPair::FolderPair(fs::path input, fs::path translation, fs::path mask)
     : input_folder_(std::move(input)),
       translation_folder_(std::move(translation)),
+      mask_folder_(std::move(mask)),
       inputs_(list_images(input_folder_)),
-      translations_(list_images(translation_folder_)) {}
+      translations_(list_images(translation_folder_)),
+      masks_(mask_folder_.empty() ? Listing{} : list_images(mask_folder_)) {}
+
+fs::path FolderPair::mask_of(std::string const& name) const {
+  if (mask_folder_.empty()) {
+    return {};
+  }
+  auto const mask = masks_.find(name);
+  if (mask == masks_.end()) {
+    throw std::runtime_error("there is no mask of this name in " + drawing::quoted(mask_folder_));
+  }
+  return only_file(mask->second);
+}
 
 FolderPair::Listing FolderPair::list_images(fs::path const& folder) {
   std::error_code error;
@@ -55,7 +68,7 @@ FolderPair::Listing FolderPair::list_images(fs::path const& folder) {
 
 std::vector<fs::path> FolderPair::files() const {
   std::vector<fs::path> all;
-  for (auto const* const listing : {&inputs_, &translations_}) {
+  for (auto const* const listing : {&inputs_, &translations_, &masks_}) {
     for (auto const& [name, files] : *listing) {
       all.insert(all.end(), files.begin(), files.end());
     }
@@ -95,7 +108,7 @@ void FolderPair::for_each(std::function<void(ImagePair const&)> const& measure,
     }
     std::string reason;
     try {
-      measure(read_pair(only_file(files), only_file(partner->second)));
+      measure(read_pair(only_file(files), only_file(partner->second), mask_of(name)));
     } catch (std::exception const& error) {
       reason = error.what();
     }

@@ -16,13 +16,15 @@
 
 namespace inspect {
 
-/// The images of two folders and their subfolders. Two files are a pair if their paths agree but for the extension.
+/// The images of two folders and their subfolders. Two files are a pair if their paths agree but for the extension; its
+/// mask has that path in a third folder.
 class FolderPair {
 public:
+  /// @param mask  May be empty: there are no masks.
   /// @throws std::runtime_error if a folder cannot be read.
-  FolderPair(std::filesystem::path input, std::filesystem::path translation);
+  FolderPair(std::filesystem::path input, std::filesystem::path translation, std::filesystem::path mask);
 
-  /// All images of both folders.
+  /// All images of the folders.
   std::vector<std::filesystem::path> files() const;
 
   /// Names the files without partner on stdout.
@@ -43,8 +45,11 @@ private:
   static Listing list_images(std::filesystem::path const& folder);
   static void report_partnerless(Listing const& listing, Listing const& other, std::filesystem::path const& folder);
 
-  std::filesystem::path input_folder_, translation_folder_;
-  Listing inputs_, translations_;
+  /// The mask of the pair of this name; empty if there are no masks.
+  std::filesystem::path mask_of(std::string const& name) const;
+
+  std::filesystem::path input_folder_, translation_folder_, mask_folder_;
+  Listing inputs_, translations_, masks_;
 };
 
 }  // namespace inspect

@@ -6,7 +6,9 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <scc/scc.hpp>
 #include <string>
 #include <vector>
@@ -20,12 +22,21 @@ namespace inspect {
 struct ImagePair {
   std::string input_name, translation_name;
   drawing::Image input, translation;
+  std::string mask_name;
+  drawing::Image mask;  ///< Grey, of their size: the weights of the pixels; without pixels if all count alike.
+
+  bool is_masked() const { return !mask.pixels.empty(); }
+  /// Share of the weight that a pixel could have, 0 to 1.
+  double weight(std::size_t place) const { return is_masked() ? mask.pixels[place] / 255.0 : 1.0; }
 };
 
-/// Reads both files.
+/// Reads the files.
 ///
-/// @throws std::runtime_error that names what cannot be read, or both files and their sizes if these differ.
-ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path const& translation);
+/// @param mask  May be empty: there is none.
+/// @throws std::runtime_error that names what cannot be read, or two files and their sizes if these differ, or the mask if
+///         it has colours.
+ImagePair read_pair(std::filesystem::path const& input, std::filesystem::path const& translation,
+                    std::filesystem::path const& mask);
 
 struct Score {
   double rsmi = 0;
@@ -44,7 +55,7 @@ struct Inspection {
   Score score;
   double loss = 0;
   double rsmi_with_itself = 0;        ///< rSMI of the input and the input.
-  double rsmi_shuffled = 0;           ///< rSMI of the input and the translation with its pixels in random order.
+  double rsmi_shuffled = 0;           ///< rSMI of the input and the translation with the pixels that count shuffled.
   scc::Statistics statistics;         ///< h, H and alpha.
   std::vector<float> sensitivity;     ///< [height, width] |dloss/dy|, the root of the sum of squares over the channels.
   std::int64_t values_per_image = 0;  ///< C * H * W pairs of pixel values.

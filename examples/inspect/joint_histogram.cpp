@@ -25,6 +25,9 @@ JointHistogram joint_histogram(ImagePair const& pair) {
   auto const places = pair.input.pixels.size() / x_channels;
   auto const channels = std::max(x_channels, y_channels);
   for (std::size_t place = 0; place < places; ++place) {
+    if (pair.weight(place) == 0) {
+      continue;
+    }
     for (std::size_t channel = 0; channel < channels; ++channel) {
       std::size_t const x = pair.input.pixels[place * x_channels + channel % x_channels] * cells / 256;
       std::size_t const y = pair.translation.pixels[place * y_channels + channel % y_channels] * cells / 256;

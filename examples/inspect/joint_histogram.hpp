@@ -26,6 +26,7 @@ struct JointHistogram {
   }
 };
 
+/// Of the pixels that the mask does not leave out.
 JointHistogram joint_histogram(ImagePair const& pair);
 
 /// The colour of a cell with `count` pairs on a background that shows where there are none: the darker the more.

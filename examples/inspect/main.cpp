@@ -17,11 +17,11 @@
 namespace {
 
 void inspect_one(inspect::Request const& request) {
-  drawing::require_not_an_image(request.report, {request.input, request.translation});
+  drawing::require_not_an_image(request.report, {request.input, request.translation, request.mask});
   drawing::require_folder_of(request.report);
   auto const pair = request.task == inspect::Task::synthetic_pair
                       ? inspect::synthetic_pair()
-                      : inspect::read_pair(request.input, request.translation);
+                      : inspect::read_pair(request.input, request.translation, request.mask);
   scc::cpu::Loss const loss(request.options);
   auto const inspection = inspect::inspect_pair(request.options, pair, request.values, request.repeat);
   auto const numbers = inspect::number_table(loss, pair, request.values, inspection);

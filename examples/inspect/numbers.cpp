@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The scc authors
 // SPDX-License-Identifier: MIT
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <iomanip>
 #include <ios>
 #include <sstream>
@@ -17,6 +19,12 @@ std::string interval(double low, double high) { return "[" + significant(low, 6)
 std::string size_text(drawing::Image const& image) {
   return std::to_string(image.width) + " x " + std::to_string(image.height) +
          (image.channels == 1 ? ", grey" : ", RGB") + (image.reduced_from_16_bits ? " (16 bits, read as 8)" : "");
+}
+
+// How many pixels are not black.
+std::string share_text(drawing::Image const& mask) {
+  auto const black = std::count(mask.pixels.begin(), mask.pixels.end(), std::uint8_t{0});
+  return fixed(100 - 100 * static_cast<double>(black) / static_cast<double>(mask.pixels.size()), 1) + " %";
 }
 
 std::string basis_text(scc::cpu::Loss const& loss) {
@@ -76,13 +84,14 @@ std::vector<Row> number_table(scc::cpu::Loss const& loss, ImagePair const& pair,
   auto const m = std::to_string(inspection.statistics.h.size());
   auto const& pixel_counts = inspection.score.pixel_counts;
   auto const& options = loss.options();
-  return {
+  std::vector<Row> rows{
     {"rSMI", rsmi_text(inspection.score.rsmi)},
     {"loss", fixed(inspection.loss, 6) + " (the negative of rSMI)"},
     {"rSMI of input and input", fixed(inspection.rsmi_with_itself, 6)},
     {"rSMI with pixels shuffled", fixed(inspection.rsmi_shuffled, 6)},
     {"input", pair.input_name + ", " + size_text(pair.input)},
     {"translation", pair.translation_name + ", " + size_text(pair.translation)},
+    {"mask", ""},
     {"pixel values", interval(values.low, values.high) + " for bytes 0 to 255, domain " +
                        interval(options.domain_min, options.domain_max)},
     {"input values", counts_text(pixel_counts.x_outside, pixel_counts.x_nan)},
@@ -94,6 +103,13 @@ std::vector<Row> number_table(scc::cpu::Loss const& loss, ImagePair const& pair,
     {"forward", timing(inspection.forward_ms)},
     {"backward", timing(inspection.backward_ms)},
   };
+  auto const mask = std::find_if(rows.begin(), rows.end(), [](Row const& row) { return row.name == "mask"; });
+  if (pair.is_masked()) {
+    mask->value = pair.mask_name + ", " + share_text(pair.mask) + " of the pixels count";
+  } else {
+    rows.erase(mask);
+  }
+  return rows;
 }
 
 }  // namespace inspect

@@ -115,8 +115,14 @@ private:
                  heading_text - 2, colors::ink);
   }
 
-  void draw_image(int index, std::string const& heading, drawing::Image const& image) {
+  // Faded where the mask leaves pixels out.
+  void draw_image(int index, std::string const& heading, drawing::Image image) {
     auto const box = image_place(image, index);
+    auto const channels = static_cast<std::size_t>(image.channels);
+    for (std::size_t k = 0; k < image.pixels.size() && pair_.is_masked(); ++k) {
+      double const share = 0.2 + 0.8 * pair_.weight(k / channels);
+      image.pixels[k] = static_cast<std::uint8_t>(std::lround(255 - share * (255 - image.pixels[k])));
+    }
     draw_image_heading(index, heading);
     canvas_.picture(box, drawing::view_of(image));
     canvas_.frame(box, colors::grey);

@@ -92,9 +92,12 @@ drawing::Image sampled(ColorAt const& color_at) {
 }  // namespace
 
 ImagePair synthetic_pair() {
-  return {"built-in scene, day", "built-in scene, night",
+  return {"built-in scene, day",
+          "built-in scene, night",
           sampled([](double x, double y) { return landscape(x, y, true); }),
-          sampled([](double x, double y) { return by_night(landscape(x, y, false)); })};
+          sampled([](double x, double y) { return by_night(landscape(x, y, false)); }),
+          "",
+          {}};
 }
 
 }  // namespace inspect

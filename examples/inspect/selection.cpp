@@ -50,7 +50,7 @@ void require_writable_table(Request const& request) {
 
 // Adds the pairs of two folders, and returns why those failed that did.
 std::vector<std::string> add_folders(Request const& request, scc::CrossValidation& validation) {
-  FolderPair const folders(request.input, request.translation);
+  FolderPair const folders(request.input, request.translation, request.mask);
   drawing::require_not_an_image(request.csv, folders.files());
   require_writable_table(request);
   folders.report_partnerless();
@@ -146,12 +146,12 @@ bool select(Request const& request) {
   if (request.task == Task::audit) {
     failed = add_folders(request, validation);
   } else {
-    drawing::require_not_an_image(request.csv, {request.input, request.translation});
+    drawing::require_not_an_image(request.csv, {request.input, request.translation, request.mask});
     require_writable_table(request);
-    cross_validate(
-      validation,
-      request.task == Task::synthetic_pair ? synthetic_pair() : read_pair(request.input, request.translation),
-      request.values);
+    cross_validate(validation,
+                   request.task == Task::synthetic_pair ? synthetic_pair()
+                                                        : read_pair(request.input, request.translation, request.mask),
+                   request.values);
   }
   for (auto const& reason : failed) {
     std::cout << "left out " << reason << '\n';

@@ -139,6 +139,19 @@ void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
     loss.backward(view(device_x.data()), view(device_y.data()), workspace, nullptr, 1, view(device_dy.data()),
                   scc::GradientMode::overwrite, stream());
   });
+  Shape const mask_shape{images, 1, side, side};
+  Batch<float> const mask(mask_shape, random_values(mask_shape.size(), 3, 0.5, 1));
+  DeviceArray<float> const device_mask(mask.pixels);
+  auto weight = scc::ImageBatch<float>::contiguous(device_mask.data(), images, 1, side, side);
+  weight.channels = channels;
+  weight.channel_stride = 0;
+  report("forward, float weights for all channels", shape, [&] {
+    loss.forward(view(device_x.data()), view(device_y.data()), weight, workspace, stream());
+  });
+  report("backward, float weights for all channels", shape, [&] {
+    loss.backward(view(device_x.data()), view(device_y.data()), weight, workspace, nullptr, 1, view(device_dy.data()),
+                  scc::GradientMode::overwrite, stream());
+  });
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ inline constexpr bool is_gpu = true;
 inline constexpr bool is_gpu = false;
 using Loss = scc::cpu::Loss;
 using Workspace = scc::cpu::Workspace;
+using GradLoss = scc::cpu::GradLoss;
 #endif
 
 /// Both bases with both kernels; with one where that takes long, as kernels are but numbers in tables to the code that sees
@@ -45,9 +46,12 @@ inline std::vector<Setup> all_setups() {
 template <class AnyLoss>
 using WorkspaceOf = std::conditional_t<std::is_same_v<AnyLoss, scc::cpu::Loss>, scc::cpu::Workspace, Workspace>;
 
-/// The name of a type of pixels for the report of a failure.
+/// The name of a type of pixels or weights for the report of a failure.
 template <class T>
 std::string type_name() {
+  if (std::is_same_v<T, bool>) {
+    return "bool";
+  }
   if (std::is_same_v<T, std::uint8_t>) {
     return "uint8";
   }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Reads tests/data/*.golden: options, pixels, and what the authors' released code, an independent evaluation in float64, or
+/// Reads tests/data/*.golden and tests/data/weighted/*.golden: options, pixels, and what the authors' released code, an independent evaluation in float64, or
 /// another package made of them. One `key values...` per line.
 
 #pragma once
@@ -23,9 +23,11 @@ struct Golden {
   std::string name;
   scc::Options options;
   std::int64_t images = 0, channels = 0, height = 0, width = 0;
+  std::int64_t weight_images = 0, weight_channels = 0;  ///< 0 where there are no weights
   double loss = 0;
   std::vector<double> rsmi;    ///< [images]
   std::vector<double> x, y;    ///< [images, channels, height, width]
+  std::vector<double> weight;  ///< [weight_images, weight_channels, height, width]
   std::vector<double> grad_y;  ///< [images, channels, height, width] dloss_dy
   std::vector<double> h, H;    ///< [m], [m, m]; empty in most cases
 };
@@ -85,6 +87,12 @@ inline Golden read_golden(std::string const& name) {
   golden.channels = static_cast<std::int64_t>(shape.at(1));
   golden.height = static_cast<std::int64_t>(shape.at(2));
   golden.width = static_cast<std::int64_t>(shape.at(3));
+  golden.weight = file.numbers("weight");
+  if (!golden.weight.empty()) {
+    auto const weight_shape = file.numbers("weight_shape");
+    golden.weight_images = static_cast<std::int64_t>(weight_shape.at(0));
+    golden.weight_channels = static_cast<std::int64_t>(weight_shape.at(1));
+  }
   golden.loss = file.number("loss");
   golden.rsmi = file.numbers("rsmi");
   golden.x = file.numbers("x");
@@ -100,6 +108,11 @@ inline std::vector<std::string> golden_names() {
   return {"g1_identity",   "g2_colour_map", "g3_unrelated", "g4_batch",    "g5_constant",
           "g6_saturated",  "n1_narrow",     "n2_beta",      "n3_asym",     "r1_identity",
           "r2_colour_map", "r3_unrelated",  "r4_batch",     "r5_constant", "r6_saturated"};
+}
+
+/// Those of weighted pixels, from an independent evaluation: masks, weights that differ between images and channels.
+inline std::vector<std::string> weighted_golden_names() {
+  return {"weighted/w1_mask", "weighted/w2_batch", "weighted/w3_channels", "weighted/w4_narrow"};
 }
 
 }  // namespace scc_test

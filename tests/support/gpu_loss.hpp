@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <scc/diagnostics.hpp>
@@ -61,6 +62,34 @@ private:
   std::vector<double> rsmi_;
 };
 
+/// scc::cpu::GradLoss for this backend.
+class GradLoss {
+public:
+  GradLoss(double value) : numbers_{static_cast<float>(value)} {}  // NOLINT(google-explicit-constructor)
+  GradLoss(double const* values, std::int64_t count) : count_(count), is_one_(false) {
+    if (values == nullptr) {
+      static_cast<void>(scc::gpu::GradLoss(nullptr, count));
+      return;
+    }
+    std::transform(values, values + std::max<std::int64_t>(count, 0), std::back_inserter(numbers_),
+                   [](double value) { return static_cast<float>(value); });
+    if (numbers_.empty()) {
+      numbers_.push_back(0);  // so that there is memory
+    }
+  }
+
+  bool is_one() const { return is_one_; }
+  std::vector<float> const& numbers() const { return numbers_; }
+  scc::gpu::GradLoss on_device(DeviceArray<float> const& numbers) const {
+    return is_one_ ? scc::gpu::GradLoss(numbers.data()) : scc::gpu::GradLoss(numbers.data(), count_);
+  }
+
+private:
+  std::vector<float> numbers_;
+  std::int64_t count_ = 1;
+  bool is_one_ = true;
+};
+
 /// Copies images to the device for each call, and gradients there and back. Images and gradients that are not valid go to
 /// the loss on the device as they are, whose checks are those that are tested.
 class Loss {
@@ -73,62 +102,60 @@ public:
 
   template <class X, class Y>
   double forward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace) const {
-    DeviceImages<X> const device_x(x, Access::read);
-    DeviceImages<Y> const device_y(y, Access::read);
-    return with_room_for(x, workspace, [&](scc::gpu::Workspace& device) {
-      loss_.forward(device_x.view(), device_y.view(), device, stream());
-    });
+    return estimate(x, y, workspace);
+  }
+  template <class X, class Y, class W>
+  double forward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace& workspace) const {
+    return estimate(x, y, workspace, weight);
   }
 
   template <class X, class Y, class G>
-  void backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
+  void backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, GradLoss const& grad_loss,
                 scc::ImageBatch<G> dloss_dy, scc::GradientMode mode = scc::GradientMode::overwrite) const {
-    differentiate(x, y, workspace, grad_loss, [&](auto const&... arguments) {
-      DeviceImages<G> const device_dy(dloss_dy, Access::write);
-      loss_.backward(arguments..., device_dy.view(), mode, stream());
-      device_dy.copy_back();
-    });
+    differentiate(x, y, workspace, grad_loss, to_y(dloss_dy, mode));
+  }
+  template <class X, class Y, class W, class G>
+  void backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace const& workspace,
+                GradLoss const& grad_loss, scc::ImageBatch<G> dloss_dy,
+                scc::GradientMode mode = scc::GradientMode::overwrite) const {
+    differentiate(x, y, workspace, grad_loss, to_y(dloss_dy, mode), weight);
   }
 
   template <class X, class Y, class G>
-  void backward_x(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
+  void backward_x(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, GradLoss const& grad_loss,
                   scc::ImageBatch<G> dloss_dx, scc::GradientMode mode = scc::GradientMode::overwrite) const {
-    differentiate(x, y, workspace, grad_loss, [&](auto const&... arguments) {
-      DeviceImages<G> const device_dx(dloss_dx, Access::write);
-      loss_.backward_x(arguments..., device_dx.view(), mode, stream());
-      device_dx.copy_back();
-    });
+    differentiate(x, y, workspace, grad_loss, to_x(dloss_dx, mode));
+  }
+  template <class X, class Y, class W, class G>
+  void backward_x(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace const& workspace,
+                  GradLoss const& grad_loss, scc::ImageBatch<G> dloss_dx,
+                  scc::GradientMode mode = scc::GradientMode::overwrite) const {
+    differentiate(x, y, workspace, grad_loss, to_x(dloss_dx, mode), weight);
   }
 
   template <class X, class Y, class GX, class GY>
-  void backward_xy(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
+  void backward_xy(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, GradLoss const& grad_loss,
                    scc::ImageBatch<GX> dloss_dx, scc::ImageBatch<GY> dloss_dy,
                    scc::GradientMode mode = scc::GradientMode::overwrite) const {
-    differentiate(x, y, workspace, grad_loss, [&](auto const&... arguments) {
-      if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data)) {
-        return loss_.backward_xy(arguments..., dloss_dx, dloss_dy, mode, stream());  // to be refused, like bad views
-      }
-      DeviceImages<GX> const device_dx(dloss_dx, Access::write);
-      DeviceImages<GY> const device_dy(dloss_dy, Access::write);
-      loss_.backward_xy(arguments..., device_dx.view(), device_dy.view(), mode, stream());
-      device_dx.copy_back();
-      device_dy.copy_back();
-    });
+    differentiate(x, y, workspace, grad_loss, to_both(dloss_dx, dloss_dy, mode));
+  }
+  template <class X, class Y, class W, class GX, class GY>
+  void backward_xy(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace const& workspace,
+                   GradLoss const& grad_loss, scc::ImageBatch<GX> dloss_dx, scc::ImageBatch<GY> dloss_dy,
+                   scc::GradientMode mode = scc::GradientMode::overwrite) const {
+    differentiate(x, y, workspace, grad_loss, to_both(dloss_dx, dloss_dy, mode), weight);
   }
 
   template <class X, class Y, class G>
-  double forward_backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace, double grad_loss,
+  double forward_backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace, GradLoss const& grad_loss,
                           scc::ImageBatch<G> dloss_dy, scc::GradientMode mode = scc::GradientMode::overwrite) const {
-    DeviceImages<X> const device_x(x, Access::read);
-    DeviceImages<Y> const device_y(y, Access::read);
-    DeviceImages<G> const device_dy(dloss_dy, Access::write);
-    DeviceArray<float> const weight({static_cast<float>(grad_loss)});
-    double const loss = with_room_for(x, workspace, [&](scc::gpu::Workspace& device) {
-      loss_.forward_backward(device_x.view(), device_y.view(), device, weight.data(), 1.0F, device_dy.view(), mode,
-                             stream());
-    });
-    device_dy.copy_back();
-    return loss;
+    return estimate_and_differentiate(x, y, workspace, grad_loss, dloss_dy, mode);
+  }
+  template <class X, class Y, class W, class G>
+  double forward_backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace& workspace,
+                          GradLoss const& grad_loss, scc::ImageBatch<G> dloss_dy,
+                          scc::GradientMode mode = scc::GradientMode::overwrite) const {
+    return estimate_and_differentiate(x, y, workspace, grad_loss, dloss_dy, mode, weight);
   }
 
   scc::Statistics statistics(Workspace const& workspace, std::int64_t image) const {
@@ -153,27 +180,99 @@ private:
     return read_device(workspace.device_->loss(), 1)[0];
   }
 
-  /// Calls body(x, y, workspace, grad_loss, scale) with arguments on the device. The weight goes there as a number in
-  /// device memory, as a number in host memory, and as the product of two, in turns.
-  template <class X, class Y, class Body>
-  void differentiate(scc::ImageBatch<X> const& x, scc::ImageBatch<Y> const& y, Workspace const& workspace,
-                     double grad_loss, Body const& body) const {
-    auto const weight = static_cast<float>(grad_loss);
-    DeviceImages<X> const device_x(x, Access::read);
-    DeviceImages<Y> const device_y(y, Access::read);
-    workspace.with_device(loss_, [&](auto const& device) {
-      switch (turn_++ % 3) {
-        case 0:
-          body(device_x.view(), device_y.view(), device, DeviceArray<float>({weight}).data(), 1.0F);
-          break;
-        case 1:
-          body(device_x.view(), device_y.view(), device, nullptr, weight);
-          break;
-        default:
-          body(device_x.view(), device_y.view(), device, DeviceArray<float>({weight / 2}).data(), 2.0F);
-          break;
+  // From here on `weight` is one batch of weights, or none.
+
+  template <class X, class Y, class... Weight>
+  double estimate(scc::ImageBatch<X> const& x, scc::ImageBatch<Y> const& y, Workspace& workspace,
+                  Weight const&... weight) const {
+    return with_images(
+      [&](auto const&... images) {
+        return with_room_for(x, workspace,
+                             [&](scc::gpu::Workspace& device) { loss_.forward(images..., device, stream()); });
+      },
+      x, y, weight...);
+  }
+
+  template <class X, class Y, class G, class... Weight>
+  double estimate_and_differentiate(scc::ImageBatch<X> const& x, scc::ImageBatch<Y> const& y, Workspace& workspace,
+                                    GradLoss const& grad_loss, scc::ImageBatch<G> const& dloss_dy,
+                                    scc::GradientMode mode, Weight const&... weight) const {
+    DeviceImages<G> const device_dy(dloss_dy, Access::write);
+    DeviceArray<float> const numbers(grad_loss.numbers());
+    double const loss = with_images(
+      [&](auto const&... images) {
+        return with_room_for(x, workspace, [&](scc::gpu::Workspace& device) {
+          loss_.forward_backward(images..., device, grad_loss.on_device(numbers), 1.0F, device_dy.view(), mode,
+                                 stream());
+        });
+      },
+      x, y, weight...);
+    device_dy.copy_back();
+    return loss;
+  }
+
+  /// Calls body(views on the device) of all these batches.
+  template <class Body, class... T>
+  static auto with_images(Body const& body, scc::ImageBatch<T> const&... images) {
+    return [&](DeviceImages<T> const&... on_device) {
+      return body(on_device.view()...);
+    }(DeviceImages<T>(images, Access::read)...);
+  }
+
+  // Calls of the loss that write one gradient or both.
+
+  template <class G>
+  auto to_y(scc::ImageBatch<G> const& dloss_dy, scc::GradientMode mode) const {
+    return [this, dloss_dy, mode](auto const&... arguments) {
+      DeviceImages<G> const device_dy(dloss_dy, Access::write);
+      loss_.backward(arguments..., device_dy.view(), mode, stream());
+      device_dy.copy_back();
+    };
+  }
+
+  template <class G>
+  auto to_x(scc::ImageBatch<G> const& dloss_dx, scc::GradientMode mode) const {
+    return [this, dloss_dx, mode](auto const&... arguments) {
+      DeviceImages<G> const device_dx(dloss_dx, Access::write);
+      loss_.backward_x(arguments..., device_dx.view(), mode, stream());
+      device_dx.copy_back();
+    };
+  }
+
+  template <class GX, class GY>
+  auto to_both(scc::ImageBatch<GX> const& dloss_dx, scc::ImageBatch<GY> const& dloss_dy, scc::GradientMode mode) const {
+    return [this, dloss_dx, dloss_dy, mode](auto const&... arguments) {
+      if (static_cast<void const*>(dloss_dx.data) == static_cast<void const*>(dloss_dy.data)) {
+        return loss_.backward_xy(arguments..., dloss_dx, dloss_dy, mode, stream());  // to be refused, like bad views
       }
-    });
+      DeviceImages<GX> const device_dx(dloss_dx, Access::write);
+      DeviceImages<GY> const device_dy(dloss_dy, Access::write);
+      loss_.backward_xy(arguments..., device_dx.view(), device_dy.view(), mode, stream());
+      device_dx.copy_back();
+      device_dy.copy_back();
+    };
+  }
+
+  /// Calls body(x, y, weight..., workspace, grad_loss, scale) with arguments on the device. One number of grad_loss goes
+  /// there in device memory, in host memory, and as the product of two, in turns.
+  template <class X, class Y, class Body, class... Weight>
+  void differentiate(scc::ImageBatch<X> const& x, scc::ImageBatch<Y> const& y, Workspace const& workspace,
+                     GradLoss const& grad_loss, Body const& body, Weight const&... weight) const {
+    std::vector<float> numbers = grad_loss.numbers();
+    bool const is_scale = grad_loss.is_one() && turn_ % 3 == 1, is_product = grad_loss.is_one() && turn_ % 3 == 2;
+    ++turn_;
+    float const scale = is_scale ? numbers[0] : is_product ? 2.0F : 1.0F;
+    for (float& number : numbers) {
+      number /= scale;
+    }
+    DeviceArray<float> const on_device(numbers);
+    with_images(
+      [&](auto const&... images) {
+        workspace.with_device(loss_, [&](auto const& device) {
+          body(images..., device, is_scale ? scc::gpu::GradLoss(nullptr) : grad_loss.on_device(on_device), scale);
+        });
+      },
+      x, y, weight...);
   }
 
   static inline unsigned turn_ = 0;

@@ -45,6 +45,20 @@ struct Batch {
   }
 };
 
+/// A batch seen as one of the shape: an extent of 1 is repeated by stride 0.
+template <class T>
+scc::ImageBatch<T> repeated(scc::ImageBatch<T> view, Shape const& shape) {
+  auto const repeat = [](std::int64_t& extent, std::int64_t& stride, std::int64_t wanted) {
+    stride = extent == 1 ? 0 : stride;
+    extent = extent == 1 ? wanted : extent;
+  };
+  repeat(view.images, view.image_stride, shape.images);
+  repeat(view.channels, view.channel_stride, shape.channels);
+  repeat(view.height, view.row_stride, shape.height);
+  repeat(view.width, view.column_stride, shape.width);
+  return view;
+}
+
 /// Numbers in [lowest, highest) that depend on the seed alone, on every standard library.
 inline std::vector<double> random_values(std::size_t count, unsigned seed, double lowest = -1, double highest = 1) {
   std::mt19937 generator(seed);

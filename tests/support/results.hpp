@@ -48,6 +48,15 @@ Results<T> evaluate(AnyLoss const& loss, Shape const& shape, scc::ImageBatch<X> 
   return {value, workspace.rsmi(), dx.pixels, dy.pixels};
 }
 
+template <class T, class AnyLoss, class X, class Y, class W>
+Results<T> evaluate(AnyLoss const& loss, Shape const& shape, scc::ImageBatch<X> x, scc::ImageBatch<Y> y,
+                    scc::ImageBatch<W> weight, WorkspaceOf<AnyLoss>& workspace) {
+  Batch<T> dx(shape), dy(shape);
+  double const value = loss.forward(x, y, weight, workspace);
+  loss.backward_xy(x, y, weight, workspace, 1.0, dx.view(), dy.view());
+  return {value, workspace.rsmi(), dx.pixels, dy.pixels};
+}
+
 template <class T, class AnyLoss, class X, class Y>
 Results<T> evaluate(AnyLoss const& loss, Shape const& shape, scc::ImageBatch<X> x, scc::ImageBatch<Y> y,
                     double grad_loss = 1) {
@@ -62,6 +71,12 @@ Results<T> evaluate(AnyLoss const& loss, Pair<T> const& pair, double grad_loss =
 template <class T, class AnyLoss>
 Results<T> evaluate(AnyLoss const& loss, Pair<T> const& pair, WorkspaceOf<AnyLoss>& workspace) {
   return evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), 1, workspace);
+}
+
+template <class T, class AnyLoss, class W>
+Results<T> evaluate(AnyLoss const& loss, Pair<T> const& pair, scc::ImageBatch<W> weight) {
+  WorkspaceOf<AnyLoss> workspace;
+  return evaluate<T>(loss, pair.shape, pair.x.view(), pair.y.view(), weight, workspace);
 }
 
 template <class T>

@@ -14,12 +14,13 @@
 
 namespace scc_test {
 
-/// A batch, its translation, and a gradient.
+/// A batch, its translation, weights, and gradients.
 template <class T>
 struct Scene {
   Shape shape;
   Batch<T> x{shape, random_values(shape.size(), 1)};
   Batch<T> y{shape, translated(random_values(shape.size(), 1), 2)};
+  Batch<float> weight{shape, random_values(shape.size(), 3, 0, 2)};
   Batch<T> dx{shape};
   Batch<T> dy{shape};
 
@@ -31,6 +32,15 @@ struct Scene {
     loss.backward_x(x.view(), y.view(), workspace, 1.0, dx.view());
     loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view(), scc::GradientMode::accumulate);
     return value + loss.forward_backward(x.view(), y.view(), workspace, 1.0, dy.view());
+  }
+
+  double run_weighted(Loss const& loss, Workspace& workspace) {
+    double const value = loss.forward(x.view(), y.view(), weight.view(), workspace);
+    loss.backward(x.view(), y.view(), weight.view(), workspace, 1.0, dy.view());
+    loss.backward_x(x.view(), y.view(), weight.view(), workspace, 1.0, dx.view());
+    loss.backward_xy(x.view(), y.view(), weight.view(), workspace, 1.0, dx.view(), dy.view(),
+                     scc::GradientMode::accumulate);
+    return value + loss.forward_backward(x.view(), y.view(), weight.view(), workspace, 1.0, dy.view());
   }
 };
 

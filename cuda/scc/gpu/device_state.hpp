@@ -105,7 +105,7 @@ public:
   /// Number of partial sums that the blocks of a forward pass may leave.
   std::size_t most_partial_sums(std::int64_t images) const {
     if (plan_.basis() == Basis::histogram) {
-      return 0;
+      return most_partials(images);
     }
     int const degree = plan_.degree();
     int const parts = tile_count(degree);

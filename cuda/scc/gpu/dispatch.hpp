@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
 #include <scc/detail/collapsed_shape.hpp>
@@ -13,10 +15,33 @@
 #include <scc/gradient_mode.hpp>
 
 #include "device_state.hpp"
+#include "grad_loss.hpp"
 #include "pixel_view.hpp"
 #include "workspace.hpp"
 
 namespace scc::gpu {
+
+/// A pass over the weights of a batch, each once where an image repeats it.
+struct WeightPass {
+  WeightView weight;
+  std::int64_t pixels;   ///< Weights of an image, at least 1
+  std::int64_t repeats;  ///< How often an image has each
+};
+
+/// The pass over these weights.
+inline WeightPass weight_pass(std::array<std::int64_t, 4> extents, PixelView const& weight) {
+  WeightPass pass{{}, 1, 1};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    std::int64_t& extent = extents[axis + 1];
+    if (weight.stride[axis] == 0) {
+      pass.repeats *= extent;
+      extent = 1;
+    }
+    pass.pixels *= extent;
+  }
+  pass.weight = collapse_weights(extents, axis_order(extents, weight), weight);
+  return pass;
+}
 
 /// A forward pass as the kernels' side of the library is asked for it.
 struct ForwardPass {
@@ -26,21 +51,26 @@ struct ForwardPass {
   std::int64_t images;      ///< N, at least 1
   std::int64_t pixels;      ///< M of each image, at least 1
   WorkspaceView workspace;  ///< Receives what the pass makes
+  bool has_weight;          ///< Whether the pixels have weights
+  WeightView weight;        ///< These
+  WeightPass weights;       ///< The pass over them
 };
 
 /// A backward pass, likewise.
 struct BackwardPass {
-  PixelView fixed;               ///< The image that is not differentiated
-  PixelView differentiated;      ///< The image that is
-  PixelView gradient;            ///< Where the gradient of `differentiated` goes
-  CollapsedShape shape;          ///< of an image, in all three
-  std::int64_t images;           ///< N, at least 1
-  std::int64_t pixels;           ///< M of each image, at least 1
-  Side side;                     ///< Which image `differentiated` is
-  GradientMode mode;             ///< Whether the gradient is added to what is there
-  double factor;                 ///< What gradients are multiplied by, on top of *grad_loss
-  float const* grad_loss;        ///< In device memory, or null for 1
-  double const* drsmi_dmoments;  ///< [images, B, B] in device memory
+  PixelView fixed;           ///< The image that is not differentiated
+  PixelView differentiated;  ///< The image that is
+  PixelView gradient;        ///< Where the gradient of `differentiated` goes
+  CollapsedShape shape;      ///< of an image, in all three
+  std::int64_t images;       ///< N, at least 1
+  std::int64_t pixels;       ///< M of each image, at least 1
+  Side side;                 ///< Which image `differentiated` is
+  GradientMode mode;         ///< Whether the gradient is added to what is there
+  double factor;             ///< What gradients are multiplied by, on top of grad_loss
+  GradLoss grad_loss;        ///< likewise
+  WorkspaceView workspace;   ///< What the forward pass made
+  bool has_weight;           ///< Whether the pixels have weights
+  WeightView weight;         ///< These
 };
 
 /// The launches, defined in loss.cuh. A template only so that many translation units may define it; Dispatch<> is the

@@ -29,6 +29,13 @@ struct PixelView {
   bool is_vectorizable;       ///< Aligned groups of group_size pixels lie side by side and may be read in one piece.
 };
 
+/// The weights of the pixels of a batch. They have axes of their own, as one mask for all channels would keep the axes of
+/// the images from collapsing.
+struct WeightView {
+  PixelView view;        ///< is_vectorizable: as in PixelView, wherever the first one of a group lies
+  CollapsedShape shape;  ///< The order of the pixels is that of the images.
+};
+
 /// Bytes of an element.
 SCC_HOST_DEVICE constexpr int element_bytes(ElementType type) {
   switch (type) {
@@ -59,13 +66,12 @@ PixelView pixel_view(ImageBatch<T> const& batch) {
           false};
 }
 
-/// Chooses an order of the axes for views of the same extents, collapses them as far as all views allow, and rewrites
-/// the strides of the views: the axes are sorted by the strides of the last view, so that any dense layout is walked
-/// as it lies in memory.
-template <std::size_t Count>
-CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, std::array<PixelView*, Count> const& views) {
-  PixelView const& leading = *views.back();
-  std::array<std::size_t, 3> axes{0, 1, 2};
+/// An order of the axes C, H and W, the last one innermost.
+using AxisOrder = std::array<std::size_t, 3>;
+
+/// The order that walks a view as it lies in memory: by its strides.
+inline AxisOrder axis_order(std::array<std::int64_t, 4> const& extents, PixelView const& leading) {
+  AxisOrder axes{0, 1, 2};
   std::stable_sort(axes.begin(), axes.end(), [&](std::size_t a, std::size_t b) {
     // An axis of one pixel has a stride that means nothing, and belongs anywhere.
     auto const reach = [&](std::size_t axis) {
@@ -73,6 +79,14 @@ CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, std::a
     };
     return reach(a) > reach(b);
   });
+  return axes;
+}
+
+/// Collapses the axes of views of the same extents, in an order of theirs, as far as all views allow, and rewrites the
+/// strides of the views.
+template <std::size_t Count>
+CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, AxisOrder const& axes,
+                              std::array<PixelView*, Count> const& views) {
   std::array<std::int64_t, 3> sorted_extents{};
   std::array<AxisStrides, Count> strides{};
   for (std::size_t axis = 0; axis < 3; ++axis) {
@@ -92,6 +106,22 @@ CollapsedShape collapse_views(std::array<std::int64_t, 4> const& extents, std::a
                            (view.image_stride % group_size == 0 || extents[0] == 1);
   }
   return shape;
+}
+
+/// Collapses the axes of weights, in an order of those of the images.
+inline WeightView collapse_weights(std::array<std::int64_t, 4> const& extents, AxisOrder const& axes,
+                                   PixelView const& weight) {
+  WeightView result{weight, {}};
+  PixelView& view = result.view;
+  result.shape = collapse_views(extents, axes, std::array<PixelView*, 1>{&view});
+  auto const are_whole_groups = [](std::int64_t length) { return length % group_size == 0; };
+  auto const alignment = static_cast<std::uintptr_t>(group_size * element_bytes(view.type));
+  view.is_vectorizable =
+    view.is_vectorizable ||
+    (view.stride[2] == 1 && are_whole_groups(result.shape.extent[2]) && are_whole_groups(view.stride[0]) &&
+     are_whole_groups(view.stride[1]) && (are_whole_groups(view.image_stride) || extents[0] == 1) &&
+     reinterpret_cast<std::uintptr_t>(view.data) % alignment == 0);
+  return result;
 }
 
 }  // namespace scc::gpu

@@ -28,6 +28,8 @@ inline constexpr int tile_size = 8;
 inline constexpr int moments_threads = 256;
 /// Of a forward pass, histogram basis.
 inline constexpr int histogram_threads = 512;
+/// Of the pass over the weights.
+inline constexpr int weight_threads = 256;
 /// Of a solve.
 inline constexpr int solve_threads = 256;
 /// Of a backward pass.
@@ -49,6 +51,8 @@ inline constexpr int moments_pixels_per_thread = 8;
 inline constexpr int histogram_pixels_per_thread = 32;
 /// Backward.
 inline constexpr int gradient_pixels_per_thread = 4;
+/// Weights that are worth a thread: one warp reads what all blocks say of an image.
+inline constexpr int weights_per_thread = 16;
 
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
 inline constexpr int pixels_per_float_sum = 64;

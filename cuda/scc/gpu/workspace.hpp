@@ -28,6 +28,18 @@ namespace scc::gpu {
 
 class Loss;
 
+/// What is to be known of weights before they are used.
+struct WeightSummary {
+  double largest;        ///< Of the valid ones; 0 without any
+  std::int64_t invalid;  ///< How many are negative, infinite or NaN
+};
+
+/// What a backward pass has to know of the weights of an image.
+struct ImageWeights {
+  double scale;          ///< The power of two that they are multiplied by, see scc/estimator/weights.hpp
+  double inverse_total;  ///< 1 / the sum of the scaled weights; 0 if that is 0, NaN if a weight is invalid
+};
+
 /// The parts of a workspace, in device memory. Plain data, an argument of kernels.
 struct WorkspaceView {
   unsigned* finished_images;    ///< [1]; the block that solves the last one adds up the loss
@@ -40,7 +52,10 @@ struct WorkspaceView {
   float* loss_float;            ///< [1] the same
   Diagnostics* counts;          ///< [images]
   Diagnostics* partial_counts;  ///< [partial_count()] of the blocks
-  double* partial_sums;         ///< chebyshev basis: [partial_count(), parts, terms of a part] of the blocks
+  ImageWeights* weights;        ///< [images] with weights
+  WeightSummary* summaries;     ///< [partial_count()] with weights: of the blocks
+  double* partial_sums;         ///< of the blocks: [partial_count(), parts, terms of a part] of the moments;
+                                ///< histogram basis: [partial_count()] of weights, if there are any
   double* solve_scratch;        ///< [images, SolveScratch] where that is too large for shared memory
 
   /// Points the parts into `memory`, if that is not null; returns the bytes they take.
@@ -54,6 +69,8 @@ struct WorkspaceView {
     take(finished_images, 1);
     take(counts, images);
     take(partial_counts, state.most_partials(max_images));
+    take(weights, images);
+    take(summaries, state.most_partials(max_images));
     take(moments, images * state.plan().moment_count());
     bins = reinterpret_cast<unsigned long long*>(moments);
     take(drsmi_dmoments, images * state.plan().moment_count());

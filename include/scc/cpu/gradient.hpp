@@ -6,8 +6,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "../estimator/chebyshev.hpp"
@@ -15,9 +17,12 @@
 #include "../estimator/spline.hpp"
 #include "../options.hpp"
 #include "../plan/plan.hpp"
+#include "blocks.hpp"
+#include "grad_loss.hpp"
 #include "lanes.hpp"
 #include "parallel.hpp"
 #include "pixels.hpp"
+#include "weights.hpp"
 #include "workspace.hpp"
 
 namespace scc::cpu {
@@ -195,27 +200,48 @@ private:
 /// @param plan            Of the loss.
 /// @param fixed           The batch that is not differentiated.
 /// @param differentiated  The batch that is.
+/// @param weights         Of their pixels; null without.
 /// @param gradient        Where the gradients go.
 /// @param pixels          Of each image, at least 1.
 /// @param results         Of the forward pass.
 /// @param side            Which batch `differentiated` is.
-/// @param factor          What gradients are multiplied by.
+/// @param grad_loss       What dL is multiplied by.
 template <class Real>
 void differentiate_pixels(Instructions instructions, Plan const& plan, PixelReader<Real> const& fixed,
-                          PixelReader<Real> const& differentiated, GradientWriter<Real> const& gradient,
-                          std::int64_t pixels, ImageResults const& results, Side side, double factor) {
+                          PixelReader<Real> const& differentiated, WeightReader const* weights,
+                          GradientWriter<Real> const& gradient, std::int64_t pixels, ImageResults const& results,
+                          Side side, GradLoss const& grad_loss) {
   Chunks const chunks(pixels);
   auto const images = static_cast<std::int64_t>(results.rsmi.size());
   parallel_for(images * chunks.count(), thread_count(), [&](std::int64_t task, int) {
     std::int64_t const image = task / chunks.count();
     std::int64_t const chunk = task % chunks.count();
-    double const* const coefficients = &results.drsmi_dmoments[static_cast<std::size_t>(image) * plan.moment_count()];
-    alignas(64) Real values[block_size];
+    std::int64_t const start = chunks.start(chunk), count = chunks.length(chunk);
+    auto const index = static_cast<std::size_t>(image);
+    double const* const coefficients = &results.drsmi_dmoments[index * plan.moment_count()];
+    alignas(64) Real values[block_size] = {};
+    if (results.diagnostics[index].weight_invalid > 0) {
+      std::fill(values, values + block_size, std::numeric_limits<Real>::quiet_NaN());
+      for (std::int64_t offset = 0; offset < count; offset += block_size) {
+        gradient.store(image, start + offset, std::min<std::int64_t>(block_size, count - offset), values, nullptr);
+      }
+      return;
+    }
+    double const factor = grad_loss.of(image) * gradient_factor(plan.options(), images, results.weights[index].total);
     auto const write_blocks = [&](auto&& evaluate) {
-      for_each_block(instructions, fixed, differentiated, image, chunks.start(chunk), chunks.length(chunk),
-                     [&](auto const& fixed_block, auto const& differentiated_block, std::int64_t at, int length) {
+      for_each_block(instructions, fixed, differentiated, {weights, results.weights[index].scale}, image, start, count,
+                     [&](auto const& fixed_block, auto const& differentiated_block, auto const* weight_block,
+                         std::int64_t at, int length) {
+                       if (weight_block != nullptr && weight_block->is_empty()) {
+                         std::fill(values, values + block_size, Real(0));
+                         gradient.store(image, at, length, values, nullptr);
+                         return;
+                       }
                        evaluate(fixed_block, differentiated_block, length);
-                       gradient.store(image, at, length, values, differentiated_block);
+                       if (weight_block != nullptr) {
+                         weight_block->multiply(instructions, values);
+                       }
+                       gradient.store(image, at, length, values, differentiated_block.outside_flags());
                      });
     };
     if constexpr (std::is_same_v<Real, double>) {

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins.
+/// First pass, histogram basis: M_ab = sum_j w_j b_a(x_j) b_b(y_j) / W with cubic B-splines; each pixel touches 4 x 4 bins.
 ///
-/// Bins are integers, so that their sums do not depend on the order of the pixels or on the number of threads.
+/// Bins, and W, are integers, so that their sums do not depend on the order of the pixels or on the number of threads.
 
 #pragma once
 
@@ -17,9 +17,11 @@
 #include "../diagnostics.hpp"
 #include "../estimator/spline.hpp"
 #include "aligned_buffer.hpp"
+#include "blocks.hpp"
 #include "lanes.hpp"
 #include "parallel.hpp"
 #include "pixels.hpp"
+#include "weights.hpp"
 #include "workspace.hpp"
 
 namespace scc::cpu {
@@ -29,27 +31,48 @@ class HistogramBins {
 public:
   /// @param instructions  Instructions to use; the processor must have them.
   /// @param basis_size    B
-  /// @param pixels        Number of pixels of the image. A pixel's 16 weights sum to 1 and count 2^50 units, less where
-  ///                      that could overflow: the sum of all pixels stays below 2^62.
-  /// @param bins          [B, B] working memory, set to 0 here; receives the sums.
-  HistogramBins(Instructions instructions, int basis_size, std::int64_t pixels, std::int64_t* bins)
+  /// @param unit          Units of a weight of 1: see unit().
+  /// @param bins          [size(B)] working memory, set to 0 here; receives the sums [B, B], and W in units.
+  HistogramBins(Instructions instructions, int basis_size, double unit, std::int64_t* bins)
       : instructions_(instructions),
         basis_size_(basis_size),
         bins_(bins),
-        unit_(unit(pixels)) {
-    std::fill(bins, bins + static_cast<std::ptrdiff_t>(basis_size_) * basis_size_, std::int64_t{0});
+        unit_(unit) {
+    std::fill(bins, bins + size(basis_size), std::int64_t{0});
   }
 
-  /// Units of a weight of 1.
-  static double unit(std::int64_t pixels) { return spline::fixed_point_unit(pixels, 50); }
+  /// Number of integers, B^2 + 1.
+  static std::size_t size(int basis_size) {
+    return static_cast<std::size_t>(basis_size) * static_cast<std::size_t>(basis_size) + 1;
+  }
 
-  /// Adds the first `count` pixels of two blocks.
-  void add(PixelBlock<double> const& x, PixelBlock<double> const& y, int count) {
-    with_instructions(instructions_, [&](auto) SCC_INLINE_LAMBDA { add_pixels(x.t, y.t, count); });
+  /// Units of a weight of 1: 2^50, or what keeps the sums of all pixels below 2^62 and each pixel of small weight precise.
+  static double unit(ImageWeights const& weights) {
+    return weights.sum > 0 ? spline::fixed_point_unit(weights.sum, weights.largest, 50) : 1;
+  }
+
+  /// Adds the first `count` pixels of two blocks, with weights or, if that is null, without.
+  void add(PixelBlock<double> const& x, PixelBlock<double> const& y, WeightBlock<double> const* weights, int count) {
+    std::int64_t& total = bins_[size(basis_size_) - 1];
+    if (weights == nullptr) {
+      total += count * static_cast<std::int64_t>(unit_);
+      double const unit = unit_;
+      with_instructions(instructions_,
+                        [&](auto) SCC_INLINE_LAMBDA { add_pixels(x.t, y.t, count, [=](int) { return unit; }); });
+    } else if (!weights->is_empty()) {
+      alignas(64) double units[block_size];
+      for (int k = 0; k < count; ++k) {
+        units[k] = weights->w[k] * unit_;
+        total += static_cast<std::int64_t>(units[k] + 0.5);
+      }
+      with_instructions(instructions_,
+                        [&](auto) SCC_INLINE_LAMBDA { add_pixels(x.t, y.t, count, [&](int k) { return units[k]; }); });
+    }
   }
 
 private:
-  SCC_ALWAYS_INLINE void add_pixels(double const* x, double const* y, int count) {
+  template <class Units>
+  SCC_ALWAYS_INLINE void add_pixels(double const* x, double const* y, int count, Units const& units_of) {
     // Adding this constant to a double below 2^51 leaves its nearest integer in the low bits of the sum.
     double const shift = 6755399441055744.0;  // 1.5 * 2^52
     std::int64_t shift_bits;
@@ -64,7 +87,7 @@ private:
       std::int64_t* const corner = bins_ + static_cast<std::ptrdiff_t>(at_x.first) * basis_size_ + at_y.first;
       SCC_UNROLL
       for (int i = 0; i < 4; ++i) {
-        double const weight = wx[i] * unit_;
+        double const weight = wx[i] * units_of(k);
         std::int64_t* const row = corner + static_cast<std::ptrdiff_t>(i) * basis_size_;
         SCC_UNROLL
         for (int j = 0; j < 4; ++j) {
@@ -88,36 +111,45 @@ private:
 /// @param instructions  Instructions to use; the processor must have them.
 /// @param basis_size    B
 /// @param x, y          The two batches.
+/// @param weights       Of their pixels; null without.
 /// @param pixels        Of each image, at least 1.
 /// @param scratch       Working memory.
-/// @param results       Prepared for the batch; `moments` and `diagnostics` are written.
+/// @param results       Prepared for the batch and weighed; `moments`, totals of `weights` and `diagnostics` are written.
 inline void histogram_moments(Instructions instructions, int basis_size, PixelReader<double> const& x,
-                              PixelReader<double> const& y, std::int64_t pixels, ForwardScratch& scratch,
-                              ImageResults& results) {
+                              PixelReader<double> const& y, WeightReader const* weights, std::int64_t pixels,
+                              ForwardScratch& scratch, ImageResults& results) {
   int const threads = thread_count();
   auto const images = static_cast<std::int64_t>(results.rsmi.size());
   auto const moment_count = static_cast<std::size_t>(basis_size) * static_cast<std::size_t>(basis_size);
-  auto const bin_count = aligned_size<std::int64_t>(moment_count);
+  auto const bin_count = aligned_size<std::int64_t>(HistogramBins::size(basis_size));
   scratch.bins.reserve(bin_count * static_cast<std::size_t>(threads));
   scratch.chunk_diagnostics.resize(static_cast<std::size_t>(threads));
   std::int64_t* const all_bins = scratch.bins.data();
 
   auto const fill = [&](std::int64_t image, std::int64_t start, std::int64_t count, std::size_t part) {
-    HistogramBins bins(instructions, basis_size, pixels, all_bins + part * bin_count);
-    scratch.chunk_diagnostics[part] = for_each_block(
-      instructions, x, y, image, start, count,
-      [&](auto const& x_block, auto const& y_block, std::int64_t, int length) { bins.add(x_block, y_block, length); });
+    ImageWeights const& of_image = results.weights[static_cast<std::size_t>(image)];
+    HistogramBins bins(instructions, basis_size, HistogramBins::unit(of_image), all_bins + part * bin_count);
+    scratch.chunk_diagnostics[part] =
+      for_each_block(instructions, x, y, {weights, of_image.scale}, image, start, count,
+                     [&](auto const& x_block, auto const& y_block, auto const* weight_block, std::int64_t, int length) {
+                       bins.add(x_block, y_block, weight_block, length);
+                     });
   };
   auto const collect = [&](std::int64_t image, std::size_t first, std::size_t parts) {
     double* const moments = &results.moments[static_cast<std::size_t>(image) * moment_count];
-    double const total = HistogramBins::unit(pixels) * static_cast<double>(pixels);
-    for (std::size_t bin = 0; bin < moment_count; ++bin) {
-      std::int64_t sum = 0;
+    auto const sum = [&](std::size_t bin) {
+      std::int64_t of_parts = 0;
       for (std::size_t part = first; part < first + parts; ++part) {
-        sum += all_bins[part * bin_count + bin];
+        of_parts += all_bins[part * bin_count + bin];
       }
-      moments[bin] = static_cast<double>(sum) / total;
+      return static_cast<double>(of_parts);
+    };
+    double const total = sum(moment_count);
+    for (std::size_t bin = 0; bin < moment_count; ++bin) {
+      moments[bin] = total > 0 ? sum(bin) / total : 0;
     }
+    ImageWeights& of_image = results.weights[static_cast<std::size_t>(image)];
+    of_image.total = total / HistogramBins::unit(of_image);
     for (std::size_t part = first; part < first + parts; ++part) {
       results.diagnostics[static_cast<std::size_t>(image)] += scratch.chunk_diagnostics[part];
     }

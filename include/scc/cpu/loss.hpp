@@ -20,12 +20,14 @@
 #include "../options.hpp"
 #include "../plan/plan.hpp"
 #include "../statistics.hpp"
+#include "grad_loss.hpp"
 #include "gradient.hpp"
 #include "histogram.hpp"
 #include "lanes.hpp"
 #include "moments.hpp"
 #include "pixels.hpp"
 #include "solve.hpp"
+#include "weights.hpp"
 #include "workspace.hpp"
 
 namespace scc::cpu {
@@ -38,6 +40,12 @@ namespace scc::cpu {
 /// Pixels may be float, double, Eigen::half, Eigen::bfloat16 or std::uint8_t (0..255 stands for the domain), of different
 /// types in x and y, in any layout that an ImageBatch can describe. A pixel outside the domain counts as its nearest end,
 /// and its gradient is 0. A NaN pixel makes the rSMI and the gradient of its image, and the loss, NaN.
+///
+/// Pixels may have weights w_j >= 0, such as a mask of 0 and 1, of the same types or bool: with the sum W of an image's
+/// weights, each mean over pixels is sum_j w_j (...) / W. Only their ratios matter. A pixel of weight 0 does not enter,
+/// whatever it holds, and its gradient is 0. An image of total weight 0 has rSMI and gradient 0, and still counts in the mean
+/// over the images; its h, H and alpha are 0. A negative, infinite or NaN weight makes its image's rSMI and the whole of its
+/// gradient, and the loss, NaN. There is no gradient with respect to weights.
 /// @ingroup loss
 class Loss {
 public:
@@ -68,29 +76,17 @@ public:
   template <class X, class Y>
   double forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace) const {
     detail::require_images(x, y);
-    workspace.record_.clear();
-    ImageResults& results = workspace.results_;
-    results.prepare(static_cast<std::size_t>(x.pixels() == 0 ? 0 : x.images), *plan_);
-    if (!results.rsmi.empty()) {
-      ForwardScratch& scratch = workspace.scratch_;
-      if (plan_->basis() == Basis::histogram) {
-        histogram_moments(instructions_, plan_->basis_size(), {options(), x}, {options(), y}, x.pixels(), scratch,
-                          results);
-      } else if (plan_->needs_double(element_type<X>, element_type<Y>)) {
-        chebyshev_moments<double>(instructions_, plan_->degree(), {options(), x}, {options(), y}, x.pixels(), scratch,
-                                  results);
-      } else {
-        chebyshev_moments<float>(instructions_, plan_->degree(), {options(), x}, {options(), y}, x.pixels(), scratch,
-                                 results);
-      }
-      solve_images(instructions_, plan_->view(), scratch, results);
-    }
-    workspace.record_.set(plan_, x);
-    double sum = 0;
-    for (double const rsmi : results.rsmi) {
-      sum += rsmi;
-    }
-    return results.rsmi.empty() ? 0.0 : -sum / static_cast<double>(x.images);
+    return estimate(x, y, nullptr, workspace);
+  }
+  /// The same for weighted pixels.
+  ///
+  /// @param x, y, workspace  As above.
+  /// @param weight           [images, channels, height, width] host memory, >= 0 and finite; stride 0 repeats a mask.
+  /// @return the loss, as above.
+  /// @throws std::invalid_argument as above.
+  template <class X, class Y, class W>
+  double forward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace) const {
+    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace); });
   }
 
   /// dloss_dy = grad_loss dL/dy, where L and the moments are those of the workspace's last forward pass with the same x
@@ -101,55 +97,86 @@ public:
   /// @param x          [images, channels, height, width] as passed to forward().
   /// @param y          [images, channels, height, width] as passed to forward().
   /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
-  /// @param grad_loss  Gradient of the final objective with respect to L: the weight of this loss, a loss scale.
+  /// @param grad_loss  Gradient of the final objective with respect to L: the weight of this loss, a loss scale; one number
+  ///                   or one for each image.
   /// @param dloss_dy   [images, channels, height, width] out; float, double, half or bfloat16. Elements must not
   ///                   overlap each other, x or y.
   /// @param mode       Overwrite dloss_dy or add to it.
   /// @throws std::invalid_argument before anything is written, if shapes differ, a view is not valid, dloss_dy overlaps
-  ///         itself, or the workspace was not filled by this loss with a batch of this shape.
+  ///         itself, the workspace was not filled by this loss with a batch of this shape, or there are numbers in
+  ///         grad_loss for another number of images.
   template <class X, class Y, class G>
-  void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss, ImageBatch<G> dloss_dy,
-                GradientMode mode = GradientMode::overwrite) const {
-    require_backward(x, y, workspace);
-    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    differentiate(x, y, workspace, grad_loss, dloss_dy, Side::y, mode);
+  void backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, GradLoss grad_loss,
+                ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
+    detail::require_images(x, y);
+    differentiate_y(x, y, nullptr, workspace, grad_loss, dloss_dy, mode);
+  }
+  /// The same for weighted pixels: w_j / W takes the place of 1 / M, where W is the sum of an image's weights.
+  ///
+  /// @param x, y, workspace, grad_loss, dloss_dy, mode  As above.
+  /// @param weight  [images, channels, height, width] as passed to forward().
+  /// @throws std::invalid_argument as above.
+  template <class X, class Y, class W, class G>
+  void backward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace, GradLoss grad_loss,
+                ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
+    with_weights(x, y, weight,
+                 [&](auto const& weights) { differentiate_y(x, y, &weights, workspace, grad_loss, dloss_dy, mode); });
   }
 
   /// dloss_dx = grad_loss dL/dx; otherwise as backward().
   ///
   /// @param x, y       [images, channels, height, width] as passed to forward().
   /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
-  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param grad_loss  Gradient of the final objective with respect to L; one number or one for each image.
   /// @param dloss_dx   [images, channels, height, width] out; elements must not overlap each other, x or y.
   /// @param mode       Overwrite dloss_dx or add to it.
   /// @throws std::invalid_argument as backward() does.
   template <class X, class Y, class G>
-  void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
+  void backward_x(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, GradLoss grad_loss,
                   ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
-    require_backward(x, y, workspace);
-    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
-    differentiate(y, x, workspace, grad_loss, dloss_dx, Side::x, mode);
+    detail::require_images(x, y);
+    differentiate_x(x, y, nullptr, workspace, grad_loss, dloss_dx, mode);
+  }
+  /// The same for weighted pixels, as backward().
+  ///
+  /// @param x, y, workspace, grad_loss, dloss_dx, mode  As above.
+  /// @param weight  [images, channels, height, width] as passed to forward().
+  /// @throws std::invalid_argument as backward() does.
+  template <class X, class Y, class W, class G>
+  void backward_x(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace,
+                  GradLoss grad_loss, ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
+    with_weights(x, y, weight,
+                 [&](auto const& weights) { differentiate_x(x, y, &weights, workspace, grad_loss, dloss_dx, mode); });
   }
 
   /// Both gradients; otherwise as backward().
   ///
   /// @param x, y       [images, channels, height, width] as passed to forward().
   /// @param workspace  Filled by forward() of this loss, or of a copy of it. Not changed; nothing is allocated.
-  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param grad_loss  Gradient of the final objective with respect to L; one number or one for each image.
   /// @param dloss_dx   [images, channels, height, width] out; elements must not overlap each other, dloss_dy, x or y.
   /// @param dloss_dy   [images, channels, height, width] out; likewise.
   /// @param mode       Overwrite both or add to them.
   /// @throws std::invalid_argument as backward() does, and if both gradients start at the same address.
   template <class X, class Y, class GX, class GY>
-  void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, double grad_loss,
+  void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, Workspace const& workspace, GradLoss grad_loss,
                    ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy,
                    GradientMode mode = GradientMode::overwrite) const {
-    require_backward(x, y, workspace);
-    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
-    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    detail::require_distinct(dloss_dx, dloss_dy);
-    differentiate(y, x, workspace, grad_loss, dloss_dx, Side::x, mode);
-    differentiate(x, y, workspace, grad_loss, dloss_dy, Side::y, mode);
+    detail::require_images(x, y);
+    differentiate_xy(x, y, nullptr, workspace, grad_loss, dloss_dx, dloss_dy, mode);
+  }
+  /// The same for weighted pixels, as backward().
+  ///
+  /// @param x, y, workspace, grad_loss, dloss_dx, dloss_dy, mode  As above.
+  /// @param weight  [images, channels, height, width] as passed to forward().
+  /// @throws std::invalid_argument as above.
+  template <class X, class Y, class W, class GX, class GY>
+  void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace,
+                   GradLoss grad_loss, ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy,
+                   GradientMode mode = GradientMode::overwrite) const {
+    with_weights(x, y, weight, [&](auto const& weights) {
+      differentiate_xy(x, y, &weights, workspace, grad_loss, dloss_dx, dloss_dy, mode);
+    });
   }
 
   /// forward() and backward() in one call: returns L and writes grad_loss dL/dy.
@@ -157,19 +184,30 @@ public:
   /// @param x          [images, channels, height, width] input, host memory, values in the domain.
   /// @param y          [images, channels, height, width] translation, likewise.
   /// @param workspace  As in forward().
-  /// @param grad_loss  Gradient of the final objective with respect to L.
+  /// @param grad_loss  Gradient of the final objective with respect to L; one number or one for each image.
   /// @param dloss_dy   [images, channels, height, width] out; as in backward().
   /// @param mode       Overwrite dloss_dy or add to it.
   /// @return the loss; 0 if there are no images or no pixels.
   /// @throws std::invalid_argument as the two do, before anything is written.
   template <class X, class Y, class G>
-  double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, double grad_loss,
+  double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, GradLoss grad_loss,
                           ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
     detail::require_images(x, y);
-    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    double const loss = forward(x, y, workspace);
-    backward(x, y, workspace, grad_loss, dloss_dy, mode);
-    return loss;
+    return estimate_and_differentiate(x, y, nullptr, workspace, grad_loss, dloss_dy, mode);
+  }
+  /// The same for weighted pixels.
+  ///
+  /// @param x, y, workspace, grad_loss, dloss_dy, mode  As above.
+  /// @param weight  [images, channels, height, width] as in forward().
+  /// @return the loss, as above.
+  /// @throws std::invalid_argument as above.
+  template <class X, class Y, class W, class G>
+  double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace,
+                          GradLoss grad_loss, ImageBatch<G> dloss_dy,
+                          GradientMode mode = GradientMode::overwrite) const {
+    return with_weights(x, y, weight, [&](auto const& weights) {
+      return estimate_and_differentiate(x, y, &weights, workspace, grad_loss, dloss_dy, mode);
+    });
   }
 
   /// h, H and alpha of one image in the original m = n^2 kernels: O(m^2) memory, for inspection.
@@ -189,26 +227,108 @@ public:
   }
 
 private:
-  template <class X, class Y>
-  void require_backward(ImageBatch<X> const& x, ImageBatch<Y> const& y, Workspace const& workspace) const {
+  /// body(the weights), if these are a valid batch.
+  template <class X, class Y, class W, class Body>
+  static auto with_weights(ImageBatch<X> const& x, ImageBatch<Y> const& y, ImageBatch<W> const& weight,
+                           Body const& body) {
     detail::require_images(x, y);
+    detail::require_weight(x, weight);
+    return body(WeightReader(weight));
+  }
+
+  // From here on images and weights are valid, and `weights` is null where there are none.
+
+  template <class X, class Y>
+  double estimate(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
+                  Workspace& workspace) const {
+    workspace.record_.clear();
+    ImageResults& results = workspace.results_;
+    std::int64_t const pixels = x.pixels();
+    results.prepare(static_cast<std::size_t>(pixels == 0 ? 0 : x.images), pixels, *plan_);
+    if (!results.rsmi.empty()) {
+      ForwardScratch& scratch = workspace.scratch_;
+      if (weights != nullptr) {
+        weigh_images(instructions_, *weights, pixels, scratch, results);
+      }
+      if (plan_->basis() == Basis::histogram) {
+        histogram_moments(instructions_, plan_->basis_size(), {options(), x}, {options(), y}, weights, pixels, scratch,
+                          results);
+      } else if (plan_->needs_double(element_type<X>, element_type<Y>)) {
+        chebyshev_moments<double>(instructions_, plan_->degree(), {options(), x}, {options(), y}, weights, pixels,
+                                  scratch, results);
+      } else {
+        chebyshev_moments<float>(instructions_, plan_->degree(), {options(), x}, {options(), y}, weights, pixels,
+                                 scratch, results);
+      }
+      solve_images(instructions_, plan_->view(), scratch, results);
+    }
+    workspace.record_.set(plan_, x);
+    double sum = 0;
+    for (double const rsmi : results.rsmi) {
+      sum += rsmi;
+    }
+    return results.rsmi.empty() ? 0.0 : -sum / static_cast<double>(x.images);
+  }
+
+  template <class X, class Y, class G>
+  void differentiate_y(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
+                       Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<G> const& dloss_dy,
+                       GradientMode mode) const {
+    require_filled(x, workspace, grad_loss);
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    differentiate(x, y, weights, workspace, grad_loss, dloss_dy, Side::y, mode);
+  }
+
+  template <class X, class Y, class G>
+  void differentiate_x(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
+                       Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<G> const& dloss_dx,
+                       GradientMode mode) const {
+    require_filled(x, workspace, grad_loss);
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
+    differentiate(y, x, weights, workspace, grad_loss, dloss_dx, Side::x, mode);
+  }
+
+  template <class X, class Y, class GX, class GY>
+  void differentiate_xy(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
+                        Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<GX> const& dloss_dx,
+                        ImageBatch<GY> const& dloss_dy, GradientMode mode) const {
+    require_filled(x, workspace, grad_loss);
+    detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    detail::require_distinct(dloss_dx, dloss_dy);
+    differentiate(y, x, weights, workspace, grad_loss, dloss_dx, Side::x, mode);
+    differentiate(x, y, weights, workspace, grad_loss, dloss_dy, Side::y, mode);
+  }
+
+  template <class X, class Y, class G>
+  double estimate_and_differentiate(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
+                                    Workspace& workspace, GradLoss const& grad_loss, ImageBatch<G> const& dloss_dy,
+                                    GradientMode mode) const {
+    grad_loss.require_count(x.images);
+    detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
+    double const loss = estimate(x, y, weights, workspace);
+    differentiate(x, y, weights, workspace, grad_loss, dloss_dy, Side::y, mode);
+    return loss;
+  }
+
+  template <class X>
+  void require_filled(ImageBatch<X> const& x, Workspace const& workspace, GradLoss const& grad_loss) const {
     workspace.record_.require_filled_by(plan_);
     workspace.record_.require_same_batch(x);
+    grad_loss.require_count(x.images);
   }
 
   template <class Fixed, class Differentiated, class G>
   void differentiate(ImageBatch<Fixed> const& fixed, ImageBatch<Differentiated> const& differentiated,
-                     Workspace const& workspace, double grad_loss, ImageBatch<G> const& gradient, Side side,
-                     GradientMode mode) const {
+                     WeightReader const* weights, Workspace const& workspace, GradLoss const& grad_loss,
+                     ImageBatch<G> const& gradient, Side side, GradientMode mode) const {
     if (workspace.results_.rsmi.empty()) {
       return;
     }
-    std::int64_t const pixels = differentiated.pixels();
-    double const factor = grad_loss * gradient_factor(options(), differentiated.images, pixels);
     auto const pass = [&](auto real) {
       using Real = decltype(real);
-      differentiate_pixels<Real>(instructions_, *plan_, {options(), fixed}, {options(), differentiated},
-                                 {gradient, mode}, pixels, workspace.results_, side, factor);
+      differentiate_pixels<Real>(instructions_, *plan_, {options(), fixed}, {options(), differentiated}, weights,
+                                 {gradient, mode}, differentiated.pixels(), workspace.results_, side, grad_loss);
     };
     bool const in_double =
       plan_->basis() == Basis::histogram || plan_->needs_double(element_type<Fixed>, element_type<Differentiated>);

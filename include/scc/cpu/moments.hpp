@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D.
+/// First pass, chebyshev basis: M_ab = sum_j w_j T_a(x_j) T_b(y_j) / W for a + b <= D, and W = sum_j w_j is the sum of
+/// a = b = 0.
 ///
 /// A block of pixels is a small matrix product, T(x) T(y)^T over the block, of which only the triangle is wanted. It is
 /// cut into tiles whose sums stay in registers while the block goes by: rectangles, and at the end of each group of rows
@@ -19,14 +20,16 @@
 #include "../diagnostics.hpp"
 #include "../estimator/chebyshev.hpp"
 #include "aligned_buffer.hpp"
+#include "blocks.hpp"
 #include "lanes.hpp"
 #include "parallel.hpp"
 #include "pixels.hpp"
+#include "weights.hpp"
 #include "workspace.hpp"
 
 namespace scc::cpu {
 
-/// Sums of T_a(x_j) T_b(y_j), a + b <= D, over pixels added a block at a time.
+/// Sums of w_j T_a(x_j) T_b(y_j), a + b <= D, over pixels added a block at a time.
 ///
 /// A SIMD lane adds the few pixels of a block, then a few blocks, in `Real` before its sum goes to a double: float sums
 /// lose no more than a few units in the last place, whatever the size of the image.
@@ -59,10 +62,14 @@ public:
     std::fill(sums, sums + sum_size(degree), 0.0);
   }
 
-  /// Adds the first `count` pixels of two blocks.
-  void add(PixelBlock<Real> const& x, PixelBlock<Real> const& y, int count) {
-    with_instructions(instructions_,
-                      [&](auto bytes) SCC_INLINE_LAMBDA { add_lanes<decltype(bytes)::value>(x.t, y.t, count); });
+  /// Adds the first `count` pixels of two blocks, with weights or, if that is null, without.
+  void add(PixelBlock<Real> const& x, PixelBlock<Real> const& y, WeightBlock<Real> const* weights, int count) {
+    if (weights != nullptr && weights->is_empty()) {
+      return;
+    }
+    with_instructions(instructions_, [&](auto bytes) SCC_INLINE_LAMBDA {
+      add_lanes<decltype(bytes)::value>(x.t, y.t, weights == nullptr ? nullptr : weights->w, count);
+    });
   }
 
   /// Writes the sums [triangle_terms(D)], row a after row a - 1.
@@ -162,10 +169,14 @@ private:
   }
 
   template <int Bytes>
-  SCC_ALWAYS_INLINE void add_lanes(Real const* x, Real const* y, int count) {
-    fill_table<Bytes>(x, x_table_);
-    fill_table<Bytes>(y, y_table_);
-    if (count < block_size) {
+  SCC_ALWAYS_INLINE void add_lanes(Real const* x, Real const* y, Real const* weights, int count) {
+    fill_table<Bytes, false>(y, nullptr, y_table_);
+    if (weights != nullptr) {  // 0 beyond the last pixel
+      fill_table<Bytes, true>(x, weights, x_table_);
+    } else {
+      fill_table<Bytes, false>(x, nullptr, x_table_);
+    }
+    if (weights == nullptr && count < block_size) {
       for (int a = 0; a <= degree_; ++a) {
         std::fill(x_table_ + a * block_size + count, x_table_ + (a + 1) * block_size, Real(0));
       }
@@ -204,9 +215,9 @@ private:
     blocks_ = 0;
   }
 
-  /// T_a(t_k) to table[a, k].
-  template <int Bytes>
-  SCC_ALWAYS_INLINE void fill_table(Real const* t, Real* table) const {
+  /// T_a(t_k) to table[a, k]; with `Weighted` w_k T_a(t_k), which obey the same recurrence.
+  template <int Bytes, bool Weighted>
+  SCC_ALWAYS_INLINE void fill_table(Real const* t, [[maybe_unused]] Real const* w, Real* table) const {
     using L = Lanes<Real, Bytes>;
     constexpr int together = 4;  // independent recurrences, to fill the pipeline
     for (int k = 0; k < block_size; k += together * L::count) {
@@ -215,7 +226,12 @@ private:
       for (int g = 0; g < together; ++g) {
         current[g] = L::load(t + k + g * L::count);
         two_t[g] = current[g] + current[g];
-        previous[g] = L::broadcast(Real(1));
+        if constexpr (Weighted) {
+          previous[g] = L::load(w + k + g * L::count);
+          current[g] = current[g] * previous[g];
+        } else {
+          previous[g] = L::broadcast(Real(1));
+        }
         previous[g].store(table + k + g * L::count);
       }
       for (int a = 1; a <= degree_; ++a) {
@@ -256,12 +272,14 @@ private:
 /// @param instructions  Instructions to use; the processor must have them.
 /// @param degree        D
 /// @param x, y          The two batches.
+/// @param weights       Of their pixels; null without.
 /// @param pixels        Of each image, at least 1.
 /// @param scratch       Working memory.
-/// @param results       Prepared for the batch; `moments` and `diagnostics` are written.
+/// @param results       Prepared for the batch and weighed; `moments`, totals of `weights` and `diagnostics` are written.
 template <class Real>
 void chebyshev_moments(Instructions instructions, int degree, PixelReader<Real> const& x, PixelReader<Real> const& y,
-                       std::int64_t pixels, ForwardScratch& scratch, ImageResults& results) {
+                       WeightReader const* weights, std::int64_t pixels, ForwardScratch& scratch,
+                       ImageResults& results) {
   using Moments = ChebyshevMoments<Real>;
   int const threads = thread_count();
   auto const images = static_cast<std::int64_t>(results.rsmi.size());
@@ -279,30 +297,35 @@ void chebyshev_moments(Instructions instructions, int degree, PixelReader<Real> 
   scratch.chunk_diagnostics.resize(tasks);
 
   parallel_for(static_cast<std::int64_t>(tasks), threads, [&](std::int64_t task, int thread) {
-    std::int64_t const chunk = task % chunks.count();
+    std::int64_t const image = task / chunks.count(), chunk = task % chunks.count();
     Moments moments(instructions, degree, tables.data() + table_size * static_cast<std::size_t>(thread),
                     scratch.sums.data() + sum_size * static_cast<std::size_t>(thread));
     auto const index = static_cast<std::size_t>(task);
-    scratch.chunk_diagnostics[index] = for_each_block(
-      instructions, x, y, task / chunks.count(), chunks.start(chunk), chunks.length(chunk),
-      [&](auto const& x_block, auto const& y_block, std::int64_t, int count) { moments.add(x_block, y_block, count); });
+    scratch.chunk_diagnostics[index] =
+      for_each_block(instructions, x, y, {weights, results.weights[static_cast<std::size_t>(image)].scale}, image,
+                     chunks.start(chunk), chunks.length(chunk),
+                     [&](auto const& x_block, auto const& y_block, auto const* weight_block, std::int64_t, int count) {
+                       moments.add(x_block, y_block, weight_block, count);
+                     });
     moments.finish(&scratch.chunk_sums[index * terms]);
   });
 
   parallel_for(images, threads, [&](std::int64_t image, int) {
     auto const first = static_cast<std::size_t>(image) * chunk_count;
     double* const moments = &results.moments[static_cast<std::size_t>(image) * size * size];
+    auto const sum = [&](std::size_t term) {
+      double of_chunks = 0;
+      for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
+        of_chunks += scratch.chunk_sums[chunk * terms + term];
+      }
+      return of_chunks;
+    };
+    double const total = sum(0);
+    results.weights[static_cast<std::size_t>(image)].total = total;
     std::size_t term = 0;
     for (std::size_t a = 0; a < size; ++a) {
       for (std::size_t b = 0; b < size; ++b) {
-        double sum = 0;
-        if (a + b < size) {
-          for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {
-            sum += scratch.chunk_sums[chunk * terms + term];
-          }
-          ++term;
-        }
-        moments[a * size + b] = sum / static_cast<double>(pixels);
+        moments[a * size + b] = a + b < size && total > 0 ? sum(term++) / total : 0;
       }
     }
     for (std::size_t chunk = first; chunk < first + chunk_count; ++chunk) {

@@ -14,7 +14,6 @@
 #include <type_traits>
 
 #include "../detail/collapsed_shape.hpp"
-#include "../diagnostics.hpp"
 #include "../element_type.hpp"
 #include "../estimator/domain_map.hpp"
 #include "../gradient_mode.hpp"
@@ -46,6 +45,9 @@ struct PixelBlock {
   alignas(64) Flag outside[block_size];  ///< 1 where the pixel was outside the domain; not set if outside_count is 0.
   std::int64_t outside_count;            ///< Pixels outside the domain
   std::int64_t nan_count;                ///< NaN pixels
+
+  /// `outside`, or null if no pixel was.
+  Flag const* outside_flags() const { return outside_count > 0 ? outside : nullptr; }
 };
 
 /// The places in memory of the pixels of a batch: those of one image in the order c, h, w, in runs of equally spaced
@@ -139,8 +141,10 @@ public:
         read_(&read<std::remove_const_t<T>>) {}
 
   /// Reads pixels [start, start + count) of an image, count <= block_size.
+  ///
+  /// @param left_out  [block_size] not 0 where a pixel is to count as the lower end of the domain, whatever it is; or null.
   void load(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count,
-            PixelBlock<Real>& block) const {
+            typename PixelBlock<Real>::Flag const* left_out, PixelBlock<Real>& block) const {
     if (count < block_size) {
       std::fill(block.t + count, block.t + block_size, domain_.lowest);
     }
@@ -153,6 +157,16 @@ public:
                        read_(domain_, data_, first, step, length, block.t + offset);
                      }
                    });
+    if (left_out != nullptr) {
+      with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA {
+        Real const lowest = domain_.lowest;
+        for (int k = 0; k < block_size; ++k) {
+          Real const value = values[k];
+          block.t[k] = left_out[k] != 0 ? lowest : value;
+        }
+      });
+      values = block.t;
+    }
     with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { normalize_block(domain_, values, block); });
   }
 
@@ -180,23 +194,6 @@ private:
   void (*read_)(DomainMap<Real> const&, void const*, std::int64_t, std::int64_t, std::int64_t, Real*);
 };
 
-/// Calls body(x_block, y_block, first, length) for the pixels [start, start + count) of one image of both batches, a
-/// block at a time, and counts the out-of-domain and NaN pixels.
-template <class Real, class Body>
-Diagnostics for_each_block(Instructions instructions, PixelReader<Real> const& x, PixelReader<Real> const& y,
-                           std::int64_t image, std::int64_t start, std::int64_t count, Body const& body) {
-  PixelBlock<Real> x_block, y_block;
-  Diagnostics found;
-  for (std::int64_t offset = 0; offset < count; offset += block_size) {
-    std::int64_t const length = std::min<std::int64_t>(block_size, count - offset);
-    x.load(instructions, image, start + offset, length, x_block);
-    y.load(instructions, image, start + offset, length, y_block);
-    found += {x_block.outside_count, x_block.nan_count, y_block.outside_count, y_block.nan_count};
-    body(x_block, y_block, start + offset, static_cast<int>(length));
-  }
-  return found;
-}
-
 /// Writes gradients to the pixels of a batch, or adds them, whatever the type of its elements.
 template <class Real>
 class GradientWriter {
@@ -212,11 +209,11 @@ public:
         data_(view.data),
         write_(mode == GradientMode::accumulate ? &write<G, true> : &write<G, false>) {}
 
-  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0;
-  /// `block` has these pixels.
+  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
+  ///
+  /// @param outside  [count] not 0 where a pixel is; or null.
   void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
-             PixelBlock<Real> const& block) const {
-    Flag const* const outside = block.outside_count > 0 ? block.outside : nullptr;
+             Flag const* outside) const {
     runs_.for_each(
       image, start, count, [&](std::int64_t first, std::int64_t step, std::int64_t offset, std::int64_t length) {
         write_(data_, first, step, length, gradient + offset, outside == nullptr ? nullptr : outside + offset);

@@ -85,7 +85,7 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
 }
 
 /// Moments of each image -> its rSMI, alpha and d rSMI / d moments; NaN in all of them, and in the moments, if the
-/// image has a NaN pixel.
+/// image has a NaN pixel or an invalid weight; 0 if its weights are all 0.
 ///
 /// A thread solves one image at a time or, in the chebyshev basis, as many as a SIMD register has doubles, if the batch
 /// has so many.
@@ -123,12 +123,15 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
     });
     for (std::size_t image = first; image < first + count; ++image) {
       Diagnostics const& found = results.diagnostics[image];
-      if (found.x_nan + found.y_nan > 0) {
+      if (found.x_nan + found.y_nan + found.weight_invalid > 0) {
         double const nan = std::numeric_limits<double>::quiet_NaN();
         results.rsmi[image] = nan;
         std::fill_n(&results.moments[image * moment_count], moment_count, nan);
         std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, nan);
         std::fill_n(&results.alpha[image * unknowns], unknowns, nan);
+      } else if (results.weights[image].total == 0) {  // alpha is 0, as h is
+        results.rsmi[image] = 0;
+        std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, 0.0);
       }
     }
   });

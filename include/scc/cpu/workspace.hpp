@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -20,16 +21,42 @@ namespace scc::cpu {
 
 class Loss;
 
+/// What is to be known of weights before they are used.
+struct WeightSummary {
+  std::int64_t invalid = 0;  ///< How many are.
+  double largest = 0;        ///< Of the valid ones; nothing is said of it, and of the sum, if some are invalid.
+  double sum = 0;            ///< Infinite if it overflows.
+
+  /// Adds other weights.
+  WeightSummary& operator+=(WeightSummary const& other) {
+    invalid += other.invalid;
+    largest = std::max(largest, other.largest);
+    sum += other.sum;
+    return *this;
+  }
+};
+
+/// The weights of an image.
+struct ImageWeights {
+  double scale;    ///< The power of two that they are multiplied by; 0, as all of this, if a weight is invalid.
+  double largest;  ///< The largest one, scaled.
+  double sum;      ///< Of the scaled ones, as the pass over the weights estimates it.
+  double total;    ///< W, the sum of the scaled ones as the moments have it.
+};
+
 /// What a forward pass leaves of each image.
 struct ImageResults {
   std::vector<double> rsmi;              ///< [images]; none if the images have no pixels
   std::vector<Diagnostics> diagnostics;  ///< [images]
+  std::vector<ImageWeights> weights;     ///< [images]; without weights each pixel has a weight of 1
   std::vector<double> moments;           ///< [images, B, B]
   std::vector<double> alpha;             ///< [images, unknowns] of the compressed system
   std::vector<double> drsmi_dmoments;    ///< [images, B, B]
 
-  /// Makes room for so many images.
-  void prepare(std::size_t images, Plan const& plan) {
+  /// Makes room for so many images of so many pixels, without weights.
+  void prepare(std::size_t images, std::int64_t pixels, Plan const& plan) {
+    auto const count = static_cast<double>(pixels);
+    weights.assign(images, {1, 1, count, count});
     diagnostics.assign(images, Diagnostics{});
     rsmi.assign(images, 0.0);
     moments.resize(images * plan.moment_count());
@@ -47,6 +74,7 @@ struct ForwardScratch {
   AlignedBuffer<double> solve;                 ///< SolveScratch
   std::vector<double> chunk_sums;              ///< [images * chunks, terms]
   std::vector<Diagnostics> chunk_diagnostics;  ///< [images * chunks]
+  std::vector<WeightSummary> chunk_weights;    ///< [images * chunks]
 
   /// The tables of ChebyshevMoments<Real>.
   template <class Real>
@@ -66,10 +94,10 @@ struct ForwardScratch {
 class Workspace {
 public:
   /// rSMI of each image of the last forward pass, [images], or none if the images had no pixels; NaN for an image that
-  /// held a NaN pixel or whose system could not be solved.
+  /// held a NaN pixel or an invalid weight, or whose system could not be solved; 0 for one whose weights are all 0.
   std::vector<double> const& rsmi() const { return results_.rsmi; }
 
-  /// Counts of out-of-domain and NaN pixels in the last forward pass, over all images.
+  /// Counts of out-of-domain and NaN pixels and of invalid weights in the last forward pass, over all images.
   Diagnostics diagnostics() const {
     Diagnostics total;
     for (auto const& image : results_.diagnostics) {
@@ -78,7 +106,7 @@ public:
     return total;
   }
 
-  /// Counts of out-of-domain and NaN pixels of one image of the last forward pass.
+  /// Likewise of one image.
   ///
   /// @param image  Which image, 0 <= image < images.
   /// @throws std::invalid_argument if there is no such image.

@@ -25,11 +25,13 @@ public:
 
   /// Makes the workspace filled.
   ///
-  /// @param loss  What all copies of the loss share. Kept, so that no later loss can have its address.
+  /// @param loss        What all copies of the loss share. Kept, so that no later loss can have its address.
+  /// @param has_weight  Whether the pixels of the batch had weights.
   template <class X>
-  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x) {
+  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x, bool has_weight = false) {
     loss_ = std::move(loss);
     extents_ = extents(x);
+    has_weight_ = has_weight;
   }
 
   /// Number of images of the batch, if they had pixels.
@@ -57,9 +59,18 @@ public:
     }
   }
 
+  /// Throws std::invalid_argument unless the pixels had weights then if they have some now.
+  void require_same_weights(bool has_weight) const {
+    if (has_weight_ != has_weight) {
+      throw std::invalid_argument(has_weight ? "scc: the workspace was filled without weights but there are some now"
+                                             : "scc: the workspace was filled with weights but there are none now");
+    }
+  }
+
 private:
   std::shared_ptr<void const> loss_;  // null while the workspace is empty
   std::array<std::int64_t, 4> extents_{};
+  bool has_weight_ = false;
 };
 
 /// Throws std::invalid_argument unless there is such an image among the `images` of a workspace.

@@ -69,14 +69,19 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void difference_weights(Real f, Real* q) {
   q[2] = half * f * f;
 }
 
-/// What a weight of 1 counts in a histogram of fixed-point numbers: 2^most_bits, or less where the sum of `pixels` pixels,
-/// whose weights sum to 1 each, could pass 2^62.
+/// What 1 counts in a histogram of fixed-point numbers: as much as leaves the splines of a pixel, which sum to its weight,
+/// below 2^(most_bits + 1), and those of all pixels at no more than 2^61 before they are rounded.
+///
+/// @param sum      Of the weights of all pixels, > 0.
+/// @param largest  Of these weights, > 0.
+inline double fixed_point_unit(double sum, double largest, int most_bits) {
+  int sum_bits = 0;  // the least power of two that holds the sum
+  sum_bits -= std::frexp(sum, &sum_bits) == 0.5 ? 1 : 0;
+  return std::ldexp(1.0, std::min(most_bits - std::ilogb(largest), 61 - sum_bits));
+}
+/// For pixels of weight 1: 2^most_bits, or less where their sum could pass 2^61.
 inline double fixed_point_unit(std::int64_t pixels, int most_bits) {
-  int log2_pixels = 0;
-  while ((pixels - 1) >> log2_pixels != 0) {
-    ++log2_pixels;
-  }
-  return std::ldexp(1.0, std::min(most_bits, 61 - log2_pixels));
+  return fixed_point_unit(static_cast<double>(pixels), 1, most_bits);
 }
 
 }  // namespace scc::spline

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "../cpu/blocks.hpp"
 #include "../cpu/histogram.hpp"
 #include "../cpu/lanes.hpp"
 #include "../cpu/pixels.hpp"
@@ -32,8 +33,8 @@ public:
       : folds_(folds),
         basis_size_(basis_size),
         random_(folds.seed),
-        bins_(static_cast<std::size_t>(folds.count) * bin_count()),
-        total_(bin_count()) {}
+        bins_(static_cast<std::size_t>(folds.count) * sum_count()),
+        total_(sum_count()) {}
 
   /// Number of bins of a fold, B^2.
   std::size_t bin_count() const {
@@ -57,21 +58,21 @@ public:
     std::int64_t const squares = block == 0 ? x.pixels() : across * ((x.height + block - 1) / block);
     deal(squares, x);
 
+    auto const pixels = static_cast<double>(x.pixels());
+    double const unit = cpu::HistogramBins::unit({1, 1, pixels, pixels});
     std::vector<cpu::HistogramBins> bins;
     std::vector<std::pair<cpu::PixelBlock<double>, cpu::PixelBlock<double>>> waiting(fold_count());
     std::vector<int> lengths(fold_count(), 0);
     for (std::size_t fold = 0; fold < fold_count(); ++fold) {
-      bins.emplace_back(instructions, basis_size_, x.pixels(), &bins_[fold * bin_count()]);
+      bins.emplace_back(instructions, basis_size_, unit, &bins_[fold * sum_count()]);
     }
-    counts_.assign(fold_count(), 0);
     auto const flush = [&](std::size_t fold) {
-      bins[fold].add(waiting[fold].first, waiting[fold].second, lengths[fold]);
-      counts_[fold] += lengths[fold];
+      bins[fold].add(waiting[fold].first, waiting[fold].second, nullptr, lengths[fold]);
       lengths[fold] = 0;
     };
     Diagnostics const found = cpu::for_each_block<double>(
-      instructions, {options, x}, {options, y}, image, 0, x.pixels(),
-      [&](auto const& x_block, auto const& y_block, std::int64_t first, int length) {
+      instructions, {options, x}, {options, y}, {}, image, 0, x.pixels(),
+      [&](auto const& x_block, auto const& y_block, auto const*, std::int64_t first, int length) {
         for (int k = 0; k < length; ++k) {
           std::int64_t const pixel = first + k, place = pixel % plane;
           std::int64_t const square = block == 0 ? pixel : place / x.width / block * across + place % x.width / block;
@@ -87,12 +88,10 @@ public:
       flush(fold);
     }
 
-    unit_ = cpu::HistogramBins::unit(x.pixels());
-    pixels_ = x.pixels();
-    for (std::size_t bin = 0; bin < bin_count(); ++bin) {
+    for (std::size_t bin = 0; bin < sum_count(); ++bin) {
       total_[bin] = 0;
       for (std::size_t fold = 0; fold < fold_count(); ++fold) {
-        total_[bin] += bins_[fold * bin_count() + bin];
+        total_[bin] += bins_[fold * sum_count() + bin];
       }
     }
     return found;
@@ -100,28 +99,30 @@ public:
 
   /// Writes the moments [B, B] of the pixels of one fold.
   void of_fold(int fold, double* moments) const {
-    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * bin_count()];
-    write(moments, counts_[static_cast<std::size_t>(fold)], [&](std::size_t bin) { return bins[bin]; });
+    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * sum_count()];
+    write(moments, [&](std::size_t bin) { return bins[bin]; });
   }
 
   /// Writes the moments [B, B] of the pixels of all other folds.
   void of_others(int fold, double* moments) const {
-    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * bin_count()];
-    write(moments, pixels_ - counts_[static_cast<std::size_t>(fold)],
-          [&](std::size_t bin) { return total_[bin] - bins[bin]; });
+    std::int64_t const* const bins = &bins_[static_cast<std::size_t>(fold) * sum_count()];
+    write(moments, [&](std::size_t bin) { return total_[bin] - bins[bin]; });
   }
 
   /// Writes the moments [B, B] of all pixels.
   void of_all(double* moments) const {
-    write(moments, pixels_, [&](std::size_t bin) { return total_[bin]; });
+    write(moments, [&](std::size_t bin) { return total_[bin]; });
   }
 
 private:
   std::size_t fold_count() const { return static_cast<std::size_t>(folds_.count); }
 
+  // The bins of a fold, and W.
+  std::size_t sum_count() const { return cpu::HistogramBins::size(basis_size_); }
+
   template <class Bin>
-  void write(double* moments, std::int64_t pixels, Bin const& bin_at) const {
-    double const scale = 1 / (unit_ * static_cast<double>(pixels));
+  void write(double* moments, Bin const& bin_at) const {
+    double const scale = 1 / static_cast<double>(bin_at(bin_count()));
     for (std::size_t bin = 0; bin < bin_count(); ++bin) {
       moments[bin] = static_cast<double>(bin_at(bin)) * scale;
     }
@@ -149,11 +150,8 @@ private:
   int basis_size_;
   std::mt19937_64 random_;
   std::vector<std::uint8_t> fold_of_square_;
-  std::vector<std::int64_t> bins_;    // [folds, B, B]
-  std::vector<std::int64_t> total_;   // [B, B]
-  std::vector<std::int64_t> counts_;  // [folds] pixels
-  double unit_ = 1;
-  std::int64_t pixels_ = 0;
+  std::vector<std::int64_t> bins_;   // [folds, B^2 + 1]
+  std::vector<std::int64_t> total_;  // [B^2 + 1]
 };
 
 }  // namespace scc

@@ -7,7 +7,6 @@
 
 #pragma once
 
-#include <cub/block/block_reduce.cuh>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/diagnostics.hpp>
@@ -19,6 +18,7 @@
 #include "../workspace.hpp"
 #include "pixels.cuh"
 #include "warp.cuh"
+#include "weights.cuh"
 
 namespace scc::gpu {
 
@@ -35,6 +35,8 @@ struct ForwardArguments {
   int rows_of_part;  ///< histogram: rows of bins that one band has at most
   double unit;       ///< histogram: what a weight of 1 counts
   WorkspaceView workspace;
+  WeightView weight;                ///< If the pixels have weights
+  TilePartition weights_partition;  ///< Of find_largest_weights
 };
 
 /// What a thread counts in its share of an image. In shared memory, because registers are short and such pixels are
@@ -43,15 +45,15 @@ struct ForwardArguments {
 struct alignas(16) PixelCounts {
   unsigned x_outside, x_nan, y_outside, y_nan;
 
-  /// Counts the out-of-domain and NaN pixels among the first `count` of two groups.
-  template <class Real>
-  __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, int count) {
+  /// Counts the out-of-domain and NaN pixels among those of two groups that have a weight.
+  template <class Real, class Weights>
+  __device__ void add(PixelGroup<Real> const& x, PixelGroup<Real> const& y, Weights const& weights) {
     if (!x.has_special && !y.has_special) {
       return;
     }
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
-      if (k < count) {
+      if (weights.has(k)) {
         x_outside += static_cast<unsigned>(x.pixels[k].outside);
         x_nan += static_cast<unsigned>(x.pixels[k].nan);
         y_outside += static_cast<unsigned>(y.pixels[k].outside);
@@ -61,16 +63,22 @@ struct alignas(16) PixelCounts {
   }
 };
 
-/// Sums over a block by a fixed algorithm: the same bits from run to run.
-template <class T, int Threads>
-using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+/// The scale of an image's weights, for all lanes of a warp; without weights it is 1.
+template <bool HasWeight, class Real>
+__device__ inline WeightScale image_weight_scale(ForwardArguments<Real> const& arguments, int image) {
+  if constexpr (HasWeight) {
+    return {arguments.weight.view.type,
+            summarise_image(arguments.workspace.summaries, arguments.weights_partition, image).largest};
+  }
+  return {};
+}
 
 /// Whether there is a pixel that is counted.
 __device__ inline bool any(Diagnostics const& counts) {
   return (counts.x_outside | counts.x_nan | counts.y_outside | counts.y_nan) != 0;
 }
 
-/// Sum of counts over a block, in its thread 0.
+/// Sum of counts of pixels over a block, in its thread 0.
 template <int Threads>
 __device__ inline Diagnostics sum_counts(Diagnostics const& counts) {
   using Reduce = BlockReduce<Diagnostics, Threads>;

@@ -22,6 +22,7 @@
 #include "../tuning.hpp"
 #include "pixels.cuh"
 #include "warp.cuh"
+#include "weights.cuh"
 
 namespace scc::gpu {
 
@@ -37,26 +38,39 @@ struct GradientArguments {
   bool accumulate;
   bool stages_coefficients;  ///< histogram: the coefficients of an image fit shared memory
   double factor;
-  float const* grad_loss;
-  double const* drsmi_dmoments;  ///< [images, B, B]
+  float const* grad_loss;             ///< [1], or [images] if grad_loss_stride is 1
+  int grad_loss_stride;               ///< From image to image
+  double const* drsmi_dmoments;       ///< [images, B, B]
+  WeightView weight;                  ///< If the pixels have weights
+  ImageWeights const* image_weights;  ///< [images] likewise
 };
 
 /// The backward pass of a block. For each image that it has a share in, Gradient::prepare puts what it needs of the
 /// coefficients into shared memory; a Gradient evaluates groups of pixels.
 ///
-/// @tparam IsDense  As pixels.cuh says.
-template <class Gradient, bool IsDense, class Real>
+/// @tparam IsDense    As pixels.cuh says.
+/// @tparam HasWeight  Whether the pixels have weights.
+template <class Gradient, bool IsDense, bool HasWeight, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
-  double const factor =
-    arguments.factor * (arguments.grad_loss == nullptr ? 1.0 : static_cast<double>(__ldg(arguments.grad_loss)));
   int const block = static_cast<int>(blockIdx.x);
   for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
     TileRange const range = arguments.partition.range(block, image);
     std::int64_t const moment_count = static_cast<std::int64_t>(arguments.basis_size) * arguments.basis_size;
     double const* const coefficients = arguments.drsmi_dmoments + range.image * moment_count;
+    ImageWeights const image_weights = HasWeight ? arguments.image_weights[image] : ImageWeights{1, 1};
+    // The gradient where no pixel enters; not 0 where weights are invalid.
+    Real const nothing = HasWeight ? static_cast<Real>(0 * image_weights.inverse_total) : Real(0);
+    double factor = arguments.factor;
+    if (arguments.grad_loss != nullptr) {
+      factor *= static_cast<double>(__ldg(arguments.grad_loss + std::int64_t{image} * arguments.grad_loss_stride));
+    }
+    if constexpr (HasWeight) {
+      factor *= image_weights.inverse_total;
+    }
     __syncthreads();  // nobody reads the coefficients of the image before any more
     Gradient const gradient(arguments, coefficients, factor);
     __syncthreads();
+    GroupWeights<Real, IsDense, HasWeight> weights(arguments.weight, image_weights.scale, image);
     for (PairedGroups<Real, IsDense> groups(arguments, arguments.fixed, arguments.differentiated, range);
          !groups.is_done(); groups.advance()) {
       if (IsDense && groups.count() == 0) {
@@ -66,11 +80,14 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
       auto const differentiated =
         normalize_group<IsDense>(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
       groups.load_next();
+      weights.load(groups.start(), groups.count());
       Real values[group_size];
       gradient.evaluate(fixed, differentiated, values);
+      weights.decode(groups.count());
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
-        values[k] = differentiated.pixels[k].outside != 0 ? Real(0) : values[k];
+        bool const enters = differentiated.pixels[k].outside == 0 && (!HasWeight || weights.has(k));
+        values[k] = !enters ? nothing : HasWeight ? values[k] * weights.of(k) : values[k];
       }
       store_group<IsDense>(arguments.gradient, arguments.shape, range.image, groups.start(), groups.count(), values,
                            arguments.accumulate);
@@ -272,24 +289,24 @@ private:
   Real* staged_;  // [B, B] or null
 };
 
-template <int Degree, bool IsDense>
+template <int Degree, bool IsDense, bool HasWeight>
 static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
   gradient_triangle(__grid_constant__ GradientArguments<float> const arguments) {
-  backward_pass<TriangleGradient<Degree>, IsDense>(arguments);
+  backward_pass<TriangleGradient<Degree>, IsDense, HasWeight>(arguments);
 }
 
-template <class Real>
+template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4
                                                              ? gradient_blocks_per_multiprocessor
                                                              : double_gradient_blocks_per_multiprocessor)
   gradient_tile(__grid_constant__ GradientArguments<Real> const arguments) {
-  backward_pass<TileGradient<Real>, false>(arguments);
+  backward_pass<TileGradient<Real>, false, HasWeight>(arguments);
 }
 
-template <class Real>
+template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
   gradient_histogram(__grid_constant__ GradientArguments<Real> const arguments) {
-  backward_pass<HistogramGradient<Real>, false>(arguments);
+  backward_pass<HistogramGradient<Real>, false, HasWeight>(arguments);
 }
 
 }  // namespace scc::gpu

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, histogram basis: M_ab = mean b_a(x_j) b_b(y_j) with cubic B-splines; each pixel touches 4 x 4 bins.
+/// First pass, histogram basis: M_ab = sum_j w_j b_a(x_j) b_b(y_j) / W with cubic B-splines; each pixel touches 4 x 4 bins.
 /// Bins are integers, so that their sums do not depend on the order of the pixels.
 
 #pragma once
@@ -24,7 +24,8 @@ namespace scc::gpu {
 /// overflowed as often as that sum demands.
 template <class Real>
 __device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
-  // A product of two weights is at most 4/9, so that those of float, in units of 2^-32 or more, fit 32 bits.
+  // A product of two splines is at most 4/9, and with a weight below 2 less than 8/9, so that those of float, in units of
+  // 2^-32 or more, fit 32 bits.
   using Number = std::conditional_t<std::is_same_v<Real, float>, unsigned, unsigned long long>;
   auto const number = static_cast<Number>(value + Real(0.5));
   auto const low_part = static_cast<unsigned>(number);
@@ -38,8 +39,37 @@ __device__ inline void add_to_bin(unsigned& low, unsigned& high, Real value) {
   }
 }
 
-/// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
+/// A scaled weight, or a number that a bin can take in place of one that is not valid.
 template <class Real>
+__device__ inline Real valid_weight(Real weight) {
+  return weight > 0 && weight < 2 ? weight : Real(0);
+}
+
+/// The sum of the scaled weights of a thread, as precise as its bins.
+template <class Real>
+class FixedPointSum {
+public:
+  __device__ void add(Real weight, Real unit) {
+    sum_ += is_single ? static_cast<unsigned>(weight * single_unit + Real(0.5))
+                      : static_cast<unsigned long long>(weight * unit + Real(0.5));
+  }
+
+  /// The sum over a block, in its thread 0. Begins with a barrier of the block.
+  __device__ double over_block(double unit) const {
+    using Reduce = BlockReduce<unsigned long long, histogram_threads>;
+    __shared__ typename Reduce::TempStorage storage;
+    return static_cast<double>(Reduce(storage).Sum(sum_)) / (is_single ? static_cast<double>(single_unit) : unit);
+  }
+
+private:
+  static constexpr bool is_single = std::is_same_v<Real, float>;
+  static constexpr float single_unit = 2147483648.0F;  ///< A weight below 2 then fits 32 bits.
+
+  unsigned long long sum_ = 0;
+};
+
+/// The rows of bins, number blockIdx.y * rows_of_part and following, that fit a block's shared memory at a time.
+template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_multiprocessor)
   moments_histogram(__grid_constant__ ForwardArguments<Real> const arguments) {
   __shared__ PixelCounts block_counts[histogram_threads];
@@ -61,20 +91,32 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
     }
     __syncthreads();
 
-    auto const unit = static_cast<Real>(arguments.unit);
-    for (PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range); !groups.is_done();
-         groups.advance()) {
+    PairedGroups<Real, false> groups(arguments, arguments.x, arguments.y, range);
+    WeightScale const scale = image_weight_scale<HasWeight>(arguments, image);
+    GroupWeights<Real, false, HasWeight> weights(arguments.weight, scale.scale, image);
+    auto const unit = static_cast<Real>(arguments.unit), rest = static_cast<Real>(scale.rest);
+    FixedPointSum<Real> total;
+    weights.load(groups.start(), groups.count());
+    for (; !groups.is_done(); groups.advance()) {
       int const count = groups.count();
+      weights.decode(count);
       auto const x = normalize_group<false>(arguments.x.type, arguments.x_domain, groups.first());
       auto const y = normalize_group<false>(arguments.y.type, arguments.y_domain, groups.second());
-      counts.add(x, y, count);
+      counts.add(x, y, weights);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
         if (k == group_size / 2) {
           groups.load_next();  // not earlier: half of the group needs no registers any more
+          groups.load_next(weights);
         }
-        if (k >= count) {
+        if (!weights.has(k)) {
           continue;
+        }
+        Real pixel_unit = unit;
+        if constexpr (HasWeight) {
+          Real const weight = valid_weight(weights.of(k) * rest);
+          pixel_unit *= weight;
+          total.add(weight, unit);
         }
         auto const at_x = spline::locate(x.pixels[k].t, intervals);
         auto const at_y = spline::locate(y.pixels[k].t, intervals);
@@ -90,13 +132,19 @@ static __global__ void __launch_bounds__(histogram_threads, forward_blocks_per_m
           SCC_UNROLL
           for (int j = 0; j < 4; ++j) {
             int const bin = row * size + at_y.first + j;
-            add_to_bin(low[bin], high[bin], weights_x[i] * unit * weights_y[j]);
+            add_to_bin(low[bin], high[bin], weights_x[i] * pixel_unit * weights_y[j]);
           }
         }
       }
     }
-    store_counts<histogram_threads>(
-      counts, arguments.workspace.partial_counts[arguments.partition.partial_index(block, image)]);  // a barrier
+    std::int64_t const partial = arguments.partition.partial_index(block, image);
+    if constexpr (HasWeight) {
+      double const sum = total.over_block(arguments.unit);
+      if (thread_index() == 0 && blockIdx.y == 0) {
+        arguments.workspace.partial_sums[partial] = sum;
+      }
+    }
+    store_counts<histogram_threads>(counts, arguments.workspace.partial_counts[partial]);  // a barrier
     unsigned long long* const bins =
       arguments.workspace.bins + std::int64_t{image} * size * size + static_cast<std::int64_t>(first_row) * size;
     for (int bin = thread_index(); bin < rows * size; bin += thread_count()) {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// First pass, chebyshev basis: M_ab = mean T_a(x_j) T_b(y_j) for a + b <= D. A thread keeps sums in registers while
+/// First pass, chebyshev basis: M_ab = sum_j w_j T_a(x_j) T_b(y_j) / W for a + b <= D. A thread keeps sums in registers while
 /// its pixels go by: the whole triangle where that fits, else one tile of it.
 
 #pragma once
@@ -25,8 +25,8 @@ namespace scc::gpu {
 ///
 /// @tparam IsDense   As pixels.cuh says.
 /// @param parts      Blocks that leave sums of the same pixels; `part` is the number of this one.
-/// @param add_pixel  add_pixel(sums, x, y, weight): adds weight (1 or 0) times the products of a pixel pair to sums [Terms].
-template <int Terms, bool IsDense, class Real, class AddPixel>
+/// @param add_pixel  add_pixel(sums, x, y, weight): adds weight times the products of a pixel pair to sums [Terms].
+template <int Terms, bool IsDense, bool HasWeight, class Real, class AddPixel>
 __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int parts, int part,
                                   AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
@@ -44,6 +44,9 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
       lane_sums[k] = 0;
     }
     PairedGroups<Real, IsDense> groups(arguments, arguments.x, arguments.y, arguments.partition.range(block, image));
+    GroupWeights<Real, IsDense, HasWeight> weights(arguments.weight,
+                                                   image_weight_scale<HasWeight>(arguments, image).scale, image);
+    weights.load(groups.start(), groups.count());
     while (!groups.is_done()) {
       Real sums[Terms];
       SCC_UNROLL
@@ -57,13 +60,15 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         }
         auto const x = normalize_group<IsDense>(arguments.x.type, arguments.x_domain, groups.first());
         auto const y = normalize_group<IsDense>(arguments.y.type, arguments.y_domain, groups.second());
-        counts.add(x, y, count);
+        weights.decode(count);
+        counts.add(x, y, weights);
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
           if (k == group_size / 2) {
             groups.load_next();  // not earlier: half of the group needs no registers any more
+            groups.load_next(weights);
           }
-          add_pixel(sums, x.pixels[k].t, y.pixels[k].t, IsDense || k < count ? Real(1) : Real(0));
+          add_pixel(sums, x.pixels[k].t, y.pixels[k].t, weights.of(k));
         }
       }
       sum_over_warp(sums);
@@ -88,11 +93,11 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
 }
 
 /// The whole triangle a + b <= Degree in the registers of a thread.
-template <int Degree, bool IsDense>
+template <int Degree, bool IsDense, bool HasWeight>
 static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_multiprocessor)
   moments_triangle(__grid_constant__ ForwardArguments<float> const arguments) {
   constexpr int terms = padded_terms(Degree);
-  sum_images<terms, IsDense>(arguments, 1, 0, [](float(&sums)[terms], float x, float y, float weight) {
+  sum_images<terms, IsDense, HasWeight>(arguments, 1, 0, [](float(&sums)[terms], float x, float y, float weight) {
     float ty[Degree + 1];
     ty[0] = 1;
     ty[1] = y;
@@ -116,7 +121,7 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
 }
 
 /// One tile of the triangle, number blockIdx.y, of a degree that is known at run time only.
-template <class Real>
+template <class Real, bool HasWeight>
 static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_multiprocessor)
   moments_tile(__grid_constant__ ForwardArguments<Real> const arguments) {
   constexpr int terms = tile_size * tile_size;
@@ -127,31 +132,31 @@ static __global__ void __launch_bounds__(moments_threads, forward_blocks_per_mul
   }
   int const first_a = row * tile_size;
   int const first_b = (part - tile_index(degree, row, 0)) * tile_size;
-  sum_images<terms, false>(arguments, arguments.parts, part,
-                           [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
-                             Real ty[tile_size];
-                             Real y_previous = y, y_current = 1;  // T_{-1} = T_1
-                             for (int b = 0; b < first_b; ++b) {
-                               chebyshev::advance(2 * y, y_previous, y_current);
-                             }
-                             SCC_UNROLL
-                             for (int b = 0; b < tile_size; ++b) {
-                               ty[b] = y_current;
-                               chebyshev::advance(2 * y, y_previous, y_current);
-                             }
-                             Real previous = weight * x, current = weight;
-                             for (int a = 0; a < first_a; ++a) {
-                               chebyshev::advance(2 * x, previous, current);
-                             }
-                             SCC_UNROLL
-                             for (int a = 0; a < tile_size; ++a) {
-                               SCC_UNROLL
-                               for (int b = 0; b < tile_size; ++b) {
-                                 sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
-                               }
-                               chebyshev::advance(2 * x, previous, current);
-                             }
-                           });
+  sum_images<terms, false, HasWeight>(arguments, arguments.parts, part,
+                                      [first_a, first_b](Real(&sums)[terms], Real x, Real y, Real weight) {
+                                        Real ty[tile_size];
+                                        Real y_previous = y, y_current = 1;  // T_{-1} = T_1
+                                        for (int b = 0; b < first_b; ++b) {
+                                          chebyshev::advance(2 * y, y_previous, y_current);
+                                        }
+                                        SCC_UNROLL
+                                        for (int b = 0; b < tile_size; ++b) {
+                                          ty[b] = y_current;
+                                          chebyshev::advance(2 * y, y_previous, y_current);
+                                        }
+                                        Real previous = weight * x, current = weight;
+                                        for (int a = 0; a < first_a; ++a) {
+                                          chebyshev::advance(2 * x, previous, current);
+                                        }
+                                        SCC_UNROLL
+                                        for (int a = 0; a < tile_size; ++a) {
+                                          SCC_UNROLL
+                                          for (int b = 0; b < tile_size; ++b) {
+                                            sums[a * tile_size + b] = fma(current, ty[b], sums[a * tile_size + b]);
+                                          }
+                                          chebyshev::advance(2 * x, previous, current);
+                                        }
+                                      });
 }
 
 }  // namespace scc::gpu

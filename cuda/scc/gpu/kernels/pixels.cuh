@@ -80,10 +80,13 @@ __device__ inline T* image_data(PixelView const& view, std::int64_t image) {
   return static_cast<T*>(view.data) + image * view.image_stride;
 }
 
-/// Reads the pixels number first + k, k < count, of an image. Bits of the others are 0.
-template <class Real, bool IsDense>
+/// Reads the elements number first + k, k < count, of an image. Bits of the others are 0.
+///
+/// @param vector_offset  If the view is vectorizable, vector_offset() is where a whole group lies, in elements from the
+///                       first one of the image.
+template <class Real, bool IsDense, class VectorOffset>
 __device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShape const& shape, std::int64_t image,
-                                            std::int64_t first, int count) {
+                                            std::int64_t first, int count, VectorOffset const& vector_offset) {
   RawGroup<Real> raw{};
   if constexpr (IsDense) {
     if (count > 0) {
@@ -94,18 +97,19 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShap
   }
   int const bytes = element_bytes(view.type);
   if (view.is_vectorizable && count == group_size && bytes <= 4) {
+    std::int64_t const at = vector_offset();
     if (bytes == 4) {
-      uint4 const words = __ldg(reinterpret_cast<uint4 const*>(image_data<unsigned const>(view, image) + first));
+      uint4 const words = __ldg(reinterpret_cast<uint4 const*>(image_data<unsigned const>(view, image) + at));
       raw.words[0] = words.x;
       raw.words[1] = words.y;
       raw.words[2] = words.z;
       raw.words[3] = words.w;
     } else if (bytes == 2) {
-      uint2 const words = __ldg(reinterpret_cast<uint2 const*>(image_data<std::uint16_t const>(view, image) + first));
+      uint2 const words = __ldg(reinterpret_cast<uint2 const*>(image_data<std::uint16_t const>(view, image) + at));
       raw.words[0] = words.x;
       raw.words[1] = words.y;
     } else {
-      raw.words[0] = __ldg(reinterpret_cast<unsigned const*>(image_data<std::uint8_t const>(view, image) + first));
+      raw.words[0] = __ldg(reinterpret_cast<unsigned const*>(image_data<std::uint8_t const>(view, image) + at));
     }
     return raw;
   }
@@ -133,11 +137,12 @@ __device__ inline RawGroup<Real> load_group(PixelView const& view, CollapsedShap
   return raw;
 }
 
-/// Maps a group onto [-1, 1].
-template <bool IsDense, class Real>
-__device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<Real> const& domain,
-                                                   RawGroup<Real> const& raw) {
-  Real values[group_size] = {};
+/// The numbers of a group.
+///
+/// @param of_byte  The number that a byte stands for.
+template <bool IsDense, class Real, class OfByte>
+__device__ inline void decode_group(ElementType type, RawGroup<Real> const& raw, OfByte const& of_byte,
+                                    Real (&values)[group_size]) {
   auto const decode = [&](auto const& value_of) {
     SCC_UNROLL
     for (int k = 0; k < group_size; ++k) {
@@ -146,7 +151,7 @@ __device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<R
   };
   switch (IsDense ? ElementType::float32 : type) {
     case ElementType::uint8:
-      decode([&](int k) { return domain.byte_value(static_cast<std::uint8_t>(raw.words[0] >> (8 * k))); });
+      decode([&](int k) { return of_byte(static_cast<std::uint8_t>(raw.words[0] >> (8 * k))); });
       break;
     case ElementType::float16:
       decode([&](int k) {
@@ -171,6 +176,15 @@ __device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<R
       }
       break;
   }
+}
+
+/// Maps a group onto [-1, 1].
+template <bool IsDense, class Real>
+__device__ inline PixelGroup<Real> normalize_group(ElementType type, DomainMap<Real> const& domain,
+                                                   RawGroup<Real> const& raw) {
+  Real values[group_size] = {};
+  decode_group<IsDense>(
+    type, raw, [&](std::uint8_t byte) { return domain.byte_value(byte); }, values);
   PixelGroup<Real> group;
   group.has_special = false;
   SCC_UNROLL
@@ -222,6 +236,13 @@ public:
       load(tile_ + 1);
     }
   }
+  /// Likewise of others, such as GroupWeights, of which load(first, count) loads a group.
+  template <class Others>
+  __device__ void load_next(Others& others) const {
+    if (tile_ + 1 < last_tile_) {
+      others.load(start(tile_ + 1), count(tile_ + 1));
+    }
+  }
 
 private:
   __device__ std::int64_t start(int tile) const {
@@ -235,8 +256,10 @@ private:
     return left >= group_size ? group_size : left > 0 ? static_cast<int>(left) : 0;
   }
   __device__ void load(int tile) {
-    first_ = load_group<Real, IsDense>(first_view_, shape_, image_, start(tile), count(tile));
-    second_ = load_group<Real, IsDense>(second_view_, shape_, image_, start(tile), count(tile));
+    std::int64_t const first = start(tile);
+    auto const offset = [first] { return first; };
+    first_ = load_group<Real, IsDense>(first_view_, shape_, image_, first, count(tile), offset);
+    second_ = load_group<Real, IsDense>(second_view_, shape_, image_, first, count(tile), offset);
   }
 
   PixelView const& first_view_;

@@ -22,6 +22,7 @@
 #include "fit.cuh"
 #include "forward.cuh"
 #include "warp.cuh"
+#include "weights.cuh"
 
 namespace scc::gpu {
 
@@ -46,8 +47,12 @@ struct SolveArguments {
   MomentLayout layout;
   int degree;            ///< Of the triangle, or of the moments that are tiled
   int terms;             ///< Sums that a block of the first pass leaves of an image; 0 for bins
-  double inverse_total;  ///< 1 / what a moment is the sum of
+  double inverse_total;  ///< 1 / what a moment is the sum of; not used with weights
   WorkspaceView workspace;
+  bool has_weight;                  ///< Whether the pixels have weights
+  ElementType weight_type;          ///< likewise
+  TilePartition weights_partition;  ///< likewise, of find_largest_weights
+  double unit;                      ///< likewise: what a weight of 1 counts in bins
 };
 
 /// Number of the sum of T_a T_b among those that a block leaves.
@@ -59,13 +64,14 @@ __device__ inline int index_of_moment(MomentLayout layout, int degree, int a, in
          b % tile_size;
 }
 
-/// Moments of an image from the sums of its blocks, chebyshev basis. Ends before a barrier.
+/// Moments of an image from the sums of its blocks, chebyshev basis. Returns 1 / what a moment is the sum of. Ends before a
+/// barrier.
 ///
 /// @param sums     [collected_sums(terms)] shared memory.
 /// @param moments  [B, B] out.
 /// @param result   [B, B] out: the same in the workspace.
-__device__ inline void collect_sums(SolveArguments const& arguments, int image, double* sums, double* moments,
-                                    double* result) {
+__device__ inline double collect_sums(SolveArguments const& arguments, int image, double* sums, double* moments,
+                                      double* result) {
   constexpr int loads = 8;  // under way at a time
   int const terms = arguments.terms, pairs = terms / 2;
   std::int64_t const first = arguments.partition.first_partial(image), last = arguments.partition.last_partial(image);
@@ -92,6 +98,14 @@ __device__ inline void collect_sums(SolveArguments const& arguments, int image, 
     sums[group * terms + 2 * pair + 1] = sum.y;
   }
   __syncthreads();
+  double inverse_total = arguments.inverse_total;
+  if (arguments.has_weight) {
+    double total = 0;  // the sum of T_0 T_0
+    for (int k = 0; k < groups; ++k) {
+      total += sums[k * terms];
+    }
+    inverse_total = 1 / total;
+  }
   int const size = arguments.plan.basis_size;
   Arrangement const threads = BlockTeam(thread_index()).arrange(size);
   for (int a = threads.row; a < size; a += threads.rows) {
@@ -103,17 +117,34 @@ __device__ inline void collect_sums(SolveArguments const& arguments, int image, 
           sum += sums[k * terms + index];
         }
       }
-      moments[a * size + b] = result[a * size + b] = sum * arguments.inverse_total;
+      moments[a * size + b] = result[a * size + b] = sum * inverse_total;
     }
   }
+  return inverse_total;
 }
 
-/// Moments of an image from its bins, each in the place of its bin. Ends before a barrier.
-__device__ inline void collect_bins(SolveArguments const& arguments, std::int64_t image, double* moments) {
+/// Moments of an image from its bins, each in the place of its bin. Returns 1 / what a moment is the sum of. Ends before a
+/// barrier.
+__device__ inline double collect_bins(SolveArguments const& arguments, std::int64_t image, double* moments) {
   std::int64_t const count = std::int64_t{arguments.plan.basis_size} * arguments.plan.basis_size;
-  for (std::int64_t bin = thread_index(); bin < count; bin += thread_count()) {
-    moments[bin] = static_cast<double>(arguments.workspace.bins[image * count + bin]) * arguments.inverse_total;
+  double inverse_total = arguments.inverse_total;
+  if (arguments.has_weight) {
+    std::int64_t const last = arguments.partition.last_partial(static_cast<int>(image));
+    double total = 0;
+    for (std::int64_t partial = arguments.partition.first_partial(static_cast<int>(image)) + lane_index();
+         partial <= last; partial += warp_size) {
+      total += arguments.workspace.partial_sums[partial];
+    }
+    SCC_UNROLL
+    for (int step = warp_size / 2; step > 0; step /= 2) {
+      total += __shfl_xor_sync(all_lanes, total, step);
+    }
+    inverse_total = 1 / (arguments.unit * total);
   }
+  for (std::int64_t bin = thread_index(); bin < count; bin += thread_count()) {
+    moments[bin] = static_cast<double>(arguments.workspace.bins[image * count + bin]) * inverse_total;
+  }
+  return inverse_total;
 }
 
 /// Counts one more arrival at `counter`; true in all threads of the block if it is number `expected`. What thread 0 of
@@ -164,7 +195,8 @@ __device__ inline void store_loss(WorkspaceView const& workspace, double sum, in
 }
 
 /// Partial sums, or bins, and counts of each image -> its moments, rSMI, alpha, d rSMI / d moments and counts in the
-/// workspace, and the loss. All but the counts are NaN if the image has a NaN pixel or its system could not be factorised.
+/// workspace, and the loss. All but the counts are NaN if the image has a NaN pixel or an invalid weight, or if its system
+/// could not be factorised; 0 if its weights are.
 ///
 /// @tparam Shared  What is in shared memory.
 template <SolveMemory Shared>
@@ -203,12 +235,26 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     counts.y_outside += of_block.y_outside;
     counts.y_nan += of_block.y_nan;
   }
-  bool has_nan = false;
+  std::int64_t invalid = 0;
+  bool is_empty = false;
+  double unit = 1;  // what a scaled weight of 1 counts in the sums
+  if (arguments.has_weight) {
+    WeightSummary const summary = summarise_image(workspace.summaries, arguments.weights_partition, image);
+    invalid = summary.invalid;
+    is_empty = summary.largest == 0;
+    WeightScale const scale(arguments.weight_type, summary.largest);
+    unit = arguments.layout == MomentLayout::bins ? arguments.unit * scale.rest : 1;
+    if (block.rank() == 0) {
+      workspace.weights[image] = {scale.scale, invalid > 0 ? static_cast<double>(NAN) : 0.0};
+    }
+  }
+  bool has_nan = invalid > 0;
   if (__syncthreads_or(any(counts))) {
-    has_nan = __syncthreads_or(counts.x_nan + counts.y_nan > 0) != 0;
+    has_nan = __syncthreads_or(has_nan || counts.x_nan + counts.y_nan > 0) != 0;
     counts = sum_counts<solve_threads>(counts);
   }
   if (block.rank() == 0) {
+    counts.weight_invalid = invalid;
     workspace.counts[image] = counts;
   }
 
@@ -223,8 +269,8 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
       alpha[l] = fitted.alpha[l];
     }
   };
-  double rsmi = static_cast<double>(NAN);
-  if (has_nan) {
+  double rsmi = has_nan ? static_cast<double>(NAN) : 0.0;
+  if (has_nan || is_empty) {
     double* const moments = workspace.moments + image * moment_count;
     double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
     double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
@@ -235,10 +281,14 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
       alpha[l] = rsmi;
     }
   } else {
+    double inverse_total;
     if (Shared != SolveMemory::all && arguments.layout == MomentLayout::bins) {
-      collect_bins(arguments, image, solved_moments);
+      inverse_total = collect_bins(arguments, image, solved_moments);
     } else {
-      collect_sums(arguments, image, sums, solved_moments, workspace.moments + image * moment_count);
+      inverse_total = collect_sums(arguments, image, sums, solved_moments, workspace.moments + image * moment_count);
+    }
+    if (arguments.has_weight && block.rank() == 0) {
+      workspace.weights[image].inverse_total = inverse_total * unit;
     }
     block.sync();
     assemble_system(block, plan, solved_moments, scratch);

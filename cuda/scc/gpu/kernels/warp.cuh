@@ -8,6 +8,7 @@
 
 #include <climits>
 #include <cstring>
+#include <cub/block/block_reduce.cuh>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/estimator/solve.hpp>
@@ -70,6 +71,10 @@ __device__ inline void sum_over_warp(Real (&values)[Count]) {
     sum_over_warp<Step / 2>(values);
   }
 }
+
+/// Sums over a block by a fixed algorithm: the same bits from run to run.
+template <class T, int Threads>
+using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
 
 /// The block as the team that solves an image.
 class BlockTeam {
