@@ -22,9 +22,12 @@
 
 namespace scc::cpu {
 
-/// One thread that solves as many images as there are lanes.
-struct LaneTeam : SerialTeam {
-  static constexpr int tile_columns = 1;  ///< Of the tile of a matrix product: its sums are SIMD vectors already
+/// One thread that solves one image, with SIMD vectors of neighbouring elements.
+template <int Bytes>
+struct VectorTeam : SerialTeam {
+  /// Neighbouring sums of a row of a matrix product.
+  template <class Number>
+  using Row = Lanes<Number, Bytes>;
 };
 
 /// scc::inverse_pivot() of each lane.
@@ -55,7 +58,7 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
   auto const unknowns = static_cast<std::size_t>(plan.unknowns);
   BasicSolveScratch<L> const parts(plan, reinterpret_cast<L*>(memory));
   // Lanes without an image solve the first one again.
-  auto const image_of = [&](std::size_t lane) { return first + (lane < count ? lane : 0); };
+  auto const image_of = [&](std::size_t lane) SCC_INLINE_LAMBDA { return first + (lane < count ? lane : 0); };
   for (std::size_t k = 0; k < moment_count; ++k) {
     alignas(Bytes) double values[L::count];
     SCC_UNROLL
@@ -64,21 +67,22 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
     }
     parts.moments[k] = L::load(values);
   }
-  auto const store = [&](L const& numbers, std::vector<double>& to, std::size_t size, std::size_t at) {
+  auto const store = [&](L const& numbers, double* of_first, std::size_t size) SCC_INLINE_LAMBDA {
     alignas(Bytes) double values[L::count];
     numbers.store(values);
     for (std::size_t lane = 0; lane < count; ++lane) {
-      to[(first + lane) * size + at] = values[lane];
+      of_first[lane * size] = values[lane];
     }
   };
   // The moments are not needed any more when their derivatives are written.
   bool const with_gradient = !results.drsmi_dmoments.empty();
-  store(solve(LaneTeam{}, plan, parts.moments, parts, with_gradient ? parts.moments : nullptr), results.rsmi, 1, 0);
+  store(solve(SerialTeam{}, plan, parts.moments, parts, with_gradient ? parts.moments : nullptr), &results.rsmi[first],
+        1);
   for (std::size_t k = 0; k < moment_count && with_gradient; ++k) {
-    store(parts.moments[k], results.drsmi_dmoments, moment_count, k);
+    store(parts.moments[k], &results.drsmi_dmoments[first * moment_count + k], moment_count);
   }
   for (std::size_t k = 0; k < unknowns; ++k) {
-    store(parts.alpha[k], results.alpha, unknowns, k);
+    store(parts.alpha[k], &results.alpha[first * unknowns + k], unknowns);
   }
 }
 
@@ -116,7 +120,8 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
       } else {
         SolveScratch const parts(plan, memory);
         double* const drsmi_dmoments = with_gradient ? &results.drsmi_dmoments[first * moment_count] : nullptr;
-        results.rsmi[first] = solve(SerialTeam{}, plan, &results.moments[first * moment_count], parts, drsmi_dmoments);
+        results.rsmi[first] = solve(VectorTeam<decltype(bytes)::value>{}, plan, &results.moments[first * moment_count],
+                                    parts, drsmi_dmoments);
         std::copy(parts.alpha, parts.alpha + unknowns, &results.alpha[first * unknowns]);
       }
     });
