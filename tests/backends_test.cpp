@@ -264,6 +264,25 @@ TEST_CASE("histograms of every size agree with the CPU's") {
   }
 }
 
+TEST_CASE("systems of every size agree with the CPU's") {
+  struct {
+    double bandwidth;
+    int centers, least, most;  // unknowns
+  } const sizes[] = {{1, 2, 1, 4},     {1, 9, 17, 32},    {0.5, 6, 33, 48},  {0.2, 8, 49, 64},
+                     {0.5, 9, 65, 80}, {0.4, 11, 81, 96}, {0.4, 12, 97, 144}};
+  for (auto const& size : sizes) {
+    Options options;
+    options.basis = Basis::chebyshev;
+    options.bandwidth = size.bandwidth;
+    options.centers_per_axis = size.centers;
+    Plan const plan(options);
+    INFO(plan.unknowns() << " unknowns");
+    CHECK(plan.unknowns() >= size.least);
+    CHECK(plan.unknowns() <= size.most);
+    check_agreement<double>(plan, {1, 1, 47, 53}, double_bounds);
+  }
+}
+
 TEST_CASE("results agree with the CPU's whatever the options") {
   for (auto const& one : option_cases()) {
     INFO(one.name);

@@ -131,12 +131,15 @@ std::vector<Scenario> make_scenarios() {
   add_all(make_options(scc::Basis::histogram, 1, 3, 0.05), bins, 1, two_histogram_tiles);
   // Blocks and images straddle each other; the last block to come has seen none of the others before.
   add(scc::Options{}, no_bins, 3, ample, BlockOrder::reverse, {2, 1, 16, 132});
-  // More unknowns than one warp solves.
+  // 100 and 49 unknowns: by the block in shared memory, and in registers.
+  add(make_options(scc::Basis::chebyshev, 0.25, 10), no_bins, 1, ample, BlockOrder::forward, {1, 1, 5, 7});
+  add(make_options(scc::Basis::chebyshev, 0.25, 7), no_bins, 1, ample, BlockOrder::forward, {1, 1, 5, 7});
+  // 71 unknowns.
   Shape const small{1, 1, 5, 7};
   add(make_options(scc::Basis::chebyshev, 0.5, 10), no_bins, 1, ample, BlockOrder::forward, small);
   add(make_options(scc::Basis::chebyshev, 0.5, 10, 0.05), no_bins, 1, ample, BlockOrder::forward, small);
-  // Bins in bands; also solved in device memory.
-  add(make_options(scc::Basis::histogram, 0.5, 9), bins, 6, scarce, BlockOrder::forward, {3, 1, 21, 31});
+  // Bins in bands; also solved in device memory, with coefficients that do not fit shared memory in the backward pass.
+  add(make_options(scc::Basis::histogram, 0.5, 9), 45, 6, scarce, BlockOrder::forward, {3, 1, 21, 31});
   scenarios.back().pair.x.pixels.back() = std::numeric_limits<float>::quiet_NaN();
   // Weights: several images for a block, and several blocks for an image. The largest weight is of another block than most.
   auto const add_weighted = [&](scc::Options const& options, int bins, int multiprocessors, Shape const& shape) {
