@@ -35,9 +35,10 @@ class SccGradient : public torch::autograd::Function<SccGradient> {
 public:
   /// The gradients that are wanted, as Pass::backward() makes them.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* /*context*/, torch::Tensor const& x,
-                                                torch::Tensor const& y, torch::Tensor const& grad_loss,
-                                                c10::intrusive_ptr<Pass> const& pass, bool wants_x, bool wants_y) {
-    return pass->backward(x, y, grad_loss, wants_x, wants_y);
+                                                torch::Tensor const& y, torch::Tensor const& weight,
+                                                torch::Tensor const& grad_loss, c10::intrusive_ptr<Pass> const& pass,
+                                                bool wants_x, bool wants_y) {
+    return pass->backward(x, y, weight, grad_loss, wants_x, wants_y);
   }
 
   /// @throws std::logic_error always.
@@ -50,32 +51,47 @@ public:
   }
 };
 
-/// The loss as a step of the graph: (x, y) to (L, rSMI of each image). rSMI is not differentiable here.
+/// What a call of the loss returns.
+enum class Reduction {
+  loss,       ///< L, a scalar
+  per_image,  ///< rSMI of each image, [N]
+};
+
+/// The loss as a step of the graph: (x, y, weight) to what the reduction names, and rSMI of each image in double, which is
+/// not differentiable here.
 class SccFunction : public torch::autograd::Function<SccFunction> {
 public:
-  /// L and rSMI of images and translations that require_pair() accepts.
+  /// Of images and translations that require_pair() accepts, and a weight as with_shape_of() makes it, or undefined.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, torch::Tensor const& x,
-                                                torch::Tensor const& y,
-                                                std::shared_ptr<DeviceLosses const> const& losses) {
+                                                torch::Tensor const& y, torch::Tensor const& weight,
+                                                std::shared_ptr<DeviceLosses const> const& losses,
+                                                Reduction reduction) {
     auto const pass = make_pass(losses, y.device());
-    auto const results = pass->forward(x, y);
-    context->save_for_backward({x, y});
+    auto const results = pass->forward(x, y, weight);
+    context->save_for_backward({x, y, weight});
     context->saved_data["pass"] = torch::IValue::make_capsule(pass);
     context->set_materialize_grads(false);
     context->mark_non_differentiable({results.rsmi});
-    return {results.loss, results.rsmi};
+    if (reduction == Reduction::loss) {
+      return {results.loss, results.rsmi};
+    }
+    return {results.rsmi.to(results.loss.scalar_type(), /*non_blocking=*/false, /*copy=*/true), results.rsmi};
   }
 
-  /// The gradients for x and for y, undefined where they are not needed, and nothing for the losses.
+  /// The gradients for x and for y, undefined where they are not needed, and nothing for the rest.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list const& gradients) {
-    torch::autograd::variable_list result(3);
+    torch::autograd::variable_list result(5);
     auto const images = context->get_saved_variables();
     bool const wants_x = context->needs_input_grad(0);
     bool const wants_y = context->needs_input_grad(1);
     if (gradients[0].defined() && (wants_x || wants_y)) {
       auto const pass = c10::static_intrusive_pointer_cast<Pass>(context->saved_data["pass"].toCapsule());
-      auto const found = SccGradient::apply(images[0], images[1], gradients[0], pass, wants_x, wants_y);
+      torch::Tensor grad_loss = gradients[0];
+      if (grad_loss.dim() == 1) {  // L = -(1/N) sum_n rSMI_n
+        grad_loss = (grad_loss * -static_cast<double>(grad_loss.numel())).contiguous();
+      }
+      auto const found = SccGradient::apply(images[0], images[1], images[2], grad_loss, pass, wants_x, wants_y);
       result[0] = wants_x ? found.front() : torch::Tensor();
       result[1] = wants_y ? found.back() : torch::Tensor();
     }
@@ -103,8 +119,9 @@ public:
   ///
   /// Works on the device of the tensors and, for CUDA, on its current stream, in memory of LibTorch's allocator: O(N) bytes,
   /// beside the gradients. It reads the tensors where they are, whatever their strides: channels last, slices and
-  /// expanded ones are not copied. Two exceptions: on the CPU, tensors of different types are first converted to
-  /// the wider one; and of volumes sliced along two of their axes a contiguous copy is made. (Tensors whose sign
+  /// expanded ones are not copied. Three exceptions: on the CPU, tensors of different types are first converted to
+  /// the wider one; a weight of 16 bits is converted to float; and of volumes sliced along two of their axes a contiguous
+  /// copy is made. (Tensors whose sign
   /// is only noted, which views of complex ones can be, are resolved.)
   ///
   /// Deterministic. On CUDA it only enqueues: it does not synchronise, apart from the first call on a device, which
@@ -114,26 +131,26 @@ public:
   ///                     stands for the domain; values in [Options::domain_min, Options::domain_max].
   /// @param translation  Of the same shape and device; float, double, half or bfloat16. One of the two may have
   ///                     a single channel, which then counts for each channel of the other. N may be 0.
+  /// @param weight       Of each pixel, >= 0 and finite; a mask is a weight of 0 and 1. The shape of the images, where N and C
+  ///                     may be 1, or [H, W] ([D, H, W] of volumes); bool, uint8, float, double, half or bfloat16; on their
+  ///                     device. Undefined: all pixels count alike. It has no gradient.
   /// @return a scalar: double if one of the tensors is, otherwise float. 0 if there are no images or pixels.
-  /// @throws std::invalid_argument if a tensor is none of these, shapes or devices differ, or the tensors are on a CUDA
-  ///         device and the program has no kernels for it; gpu::Error if a CUDA call fails. Differentiating a gradient of
-  ///         the loss again throws std::logic_error.
-  torch::Tensor operator()(torch::Tensor const& input, torch::Tensor const& translation) {
-    require_pair(input, translation);
-    torch::Tensor x = with_channels_of(translation, input).resolve_neg();
-    torch::Tensor y = with_channels_of(input, translation).resolve_neg();
-    if (y.device().is_cpu() && x.scalar_type() != torch::kByte) {
-      auto const type = torch::promote_types(x.scalar_type(), y.scalar_type());
-      x = x.to(type);
-      y = y.to(type);
-    }
-    if (x.dim() == 5 && !collapsible_axis(x, y)) {
-      x = x.contiguous();
-      y = y.contiguous();
-    }
-    auto const results = SccFunction::apply(x, y, losses_);
-    last_rsmi_ = results[1];
-    return results[0];
+  /// @throws std::invalid_argument if a tensor is none of these, shapes or devices differ, the weight requires a gradient, or
+  ///         the tensors are on a CUDA device and the program has no kernels for it; gpu::Error if a CUDA call fails.
+  ///         Differentiating a gradient of the loss again throws std::logic_error.
+  torch::Tensor operator()(torch::Tensor const& input, torch::Tensor const& translation,
+                           torch::Tensor const& weight = {}) {
+    return estimate(input, translation, weight, Reduction::loss);
+  }
+
+  /// rSMI_n of each image, so that L = -mean: for a trainer that weights images or drops some. Otherwise as operator().
+  ///
+  /// @param input, translation, weight  As above.
+  /// @return [N], or [1] of a single image; double if one of the images' tensors is, otherwise float.
+  /// @throws std::invalid_argument, gpu::Error and std::logic_error as above.
+  torch::Tensor per_image(torch::Tensor const& input, torch::Tensor const& translation,
+                          torch::Tensor const& weight = {}) {
+    return estimate(input, translation, weight, Reduction::per_image);
   }
 
   /// rSMI of each image of the last call, [N] double on its device, not differentiable; undefined before the first. Estimates
@@ -142,6 +159,31 @@ public:
   torch::Tensor const& last_rsmi() const { return last_rsmi_; }
 
 private:
+  torch::Tensor estimate(torch::Tensor const& input, torch::Tensor const& translation,
+                         torch::Tensor const& given_weight, Reduction reduction) {
+    require_pair(input, translation);
+    torch::Tensor x = with_channels_of(translation, input).resolve_neg();
+    torch::Tensor y = with_channels_of(input, translation).resolve_neg();
+    torch::Tensor weight;
+    if (given_weight.defined()) {
+      require_weight(y, given_weight);
+      weight = with_shape_of(y, given_weight);
+    }
+    if (y.device().is_cpu() && x.scalar_type() != torch::kByte) {
+      auto const type = torch::promote_types(x.scalar_type(), y.scalar_type());
+      x = x.to(type);
+      y = y.to(type);
+    }
+    if (x.dim() == 5 && !collapsible_axis(x, y, weight)) {
+      x = x.contiguous();
+      y = y.contiguous();
+      weight = weight.defined() ? weight.contiguous() : weight;
+    }
+    auto const results = SccFunction::apply(x, y, weight, losses_, reduction);
+    last_rsmi_ = results[1];
+    return results[0];
+  }
+
   std::shared_ptr<DeviceLosses const> losses_;
   torch::Tensor last_rsmi_;
 };
@@ -165,8 +207,14 @@ public:
   }
 
   /// As SccLoss::operator().
-  torch::Tensor forward(torch::Tensor const& input, torch::Tensor const& translation) {
-    return loss_(input, translation);
+  torch::Tensor forward(torch::Tensor const& input, torch::Tensor const& translation,
+                        torch::Tensor const& weight = {}) {
+    return loss_(input, translation, weight);
+  }
+  /// As SccLoss::per_image().
+  torch::Tensor per_image(torch::Tensor const& input, torch::Tensor const& translation,
+                          torch::Tensor const& weight = {}) {
+    return loss_.per_image(input, translation, weight);
   }
 
   /// The parameters of the estimate.

@@ -81,11 +81,11 @@ struct Outcome {
   Tensor loss, rsmi, dloss_dx, dloss_dy;
 };
 
-Outcome differentiate(Options const& options, Tensor const& x, Tensor const& y) {
+Outcome differentiate(Options const& options, Tensor const& x, Tensor const& y, Tensor const& weight = {}) {
   SccLoss scc(options);
   Tensor const input = x.detach().requires_grad_();
   Tensor const translation = y.detach().requires_grad_();
-  Tensor const loss = scc(input, translation);
+  Tensor const loss = scc(input, translation, weight);
   auto const gradients = torch::autograd::grad({loss}, {input, translation});
   return {loss.detach(), scc.last_rsmi(), gradients[0], gradients[1]};
 }
@@ -354,6 +354,192 @@ TEST_CASE("tensors of different types, and bytes", "[libtorch]") {
   }
 }
 
+namespace {
+
+/// Weights in [0, 4), every fifth of which is 0.
+Tensor weights(std::vector<std::int64_t> const& sizes, std::uint64_t seed, torch::ScalarType type = torch::kDouble) {
+  Tensor const drawn = (2 * pixels(sizes, seed).to(torch::kCPU) + 2) * (pixels(sizes, seed + 1).to(torch::kCPU) > -0.6);
+  return (torch::isFloatingType(type) ? drawn : drawn.round()).to(type).to(device);
+}
+
+}  // namespace
+
+TEST_CASE("a weight has the shape of the images, or repeats", "[libtorch]") {
+  struct Case {
+    std::vector<std::int64_t> images, weight;
+  };
+  std::vector<Case> const cases{
+    {{2, 3, 6, 4}, {2, 3, 6, 4}},
+    {{2, 3, 6, 4}, {2, 1, 6, 4}},
+    {{2, 3, 6, 4}, {1, 1, 6, 4}},
+    {{2, 3, 6, 4}, {1, 3, 6, 4}},
+    {{2, 3, 6, 4}, {6, 4}},
+    {{3, 6, 4}, {3, 6, 4}},
+    {{3, 6, 4}, {1, 6, 4}},
+    {{3, 6, 4}, {6, 4}},
+    {{2, 3, 4, 3, 5}, {2, 3, 4, 3, 5}},
+    {{2, 3, 4, 3, 5}, {2, 1, 4, 3, 5}},
+    {{2, 3, 4, 3, 5}, {1, 1, 4, 3, 5}},
+    {{2, 3, 4, 3, 5}, {4, 3, 5}},
+  };
+  for (auto const& [images, sizes] : cases) {
+    CAPTURE(images, sizes);
+    Tensor const x = pixels(images, 30);
+    Tensor const y = translation_of(x);
+    Tensor const weight = weights(sizes, 31);
+    auto const expected = differentiate(Options{}, x, y, weight.expand(images).contiguous());
+    auto const found = differentiate(Options{}, x, y, weight);
+    require_same(found, expected);
+    CHECK(value(found.loss) != value(differentiate(Options{}, x, y).loss));
+    // Strides that leave gaps, which volumes cannot have along two axes without a copy.
+    Tensor const memory =
+      torch::zeros(weight.sizes().vec(), weight.options()).repeat_interleave(2, -1).repeat_interleave(2, -2);
+    Tensor const part = memory.slice(-1, 0, memory.size(-1), 2).slice(-2, 0, memory.size(-2), 2);
+    part.copy_(weight);
+    require_same(differentiate(Options{}, x, y, part), expected);
+  }
+  // With one channel in one of the images, too.
+  Tensor const grey = pixels({2, 1, 6, 4}, 32), colour = pixels({2, 3, 6, 4}, 33), weight = weights({2, 3, 6, 4}, 34);
+  auto const found = differentiate(Options{}, grey, colour, weight);
+  auto const expected = differentiate(Options{}, grey.repeat({1, 3, 1, 1}), colour, weight);
+  CHECK(value(found.loss) == value(expected.loss));
+  CHECK(relative_error(found.dloss_dx, expected.dloss_dx.sum(1, true)) <= 1e-12);
+}
+
+TEST_CASE("a weight may be of any of its types", "[libtorch]") {
+  Tensor const x = pixels({2, 3, 6, 4}, 35, torch::kFloat);
+  Tensor const y = translation_of(x);
+  Tensor const whole = weights({2, 1, 6, 4}, 36, torch::kByte);
+  auto const expected = differentiate(Options{}, x, y, whole.to(torch::kDouble));
+  for (auto const type : {torch::kByte, torch::kHalf, torch::kBFloat16, torch::kFloat}) {
+    CAPTURE(c10::toString(type));
+    auto const found = differentiate(Options{}, x, y, whole.to(type));
+    CHECK(std::abs(value(found.loss) - value(expected.loss)) <= 1e-7);
+    CHECK(relative_error(found.dloss_dx, expected.dloss_dx) <= 1e-5);
+    CHECK(relative_error(found.dloss_dy, expected.dloss_dy) <= 1e-5);
+  }
+  Tensor const mask = whole > 0;
+  require_same(differentiate(Options{}, x, y, mask), differentiate(Options{}, x, y, mask.to(torch::kFloat)));
+}
+
+TEST_CASE("a mask leaves the pixels that it keeps, an empty one nothing", "[libtorch]") {
+  Tensor const x = pixels({1, 3, 6, 4}, 37);
+  Tensor const y = translation_of(x);
+  Tensor const mask = weights({1, 3, 6, 4}, 38) > 2;
+  std::vector<std::int64_t> const kept{1, 1, 1, value(mask.sum()) > 0 ? mask.sum().item<std::int64_t>() : 0};
+  auto const expected = differentiate(Options{}, x.masked_select(mask).view(kept), y.masked_select(mask).view(kept));
+  // What is outside harms nobody.
+  Tensor const spoilt = y.masked_fill(mask.logical_not(), std::nan(""));
+  auto const found = differentiate(Options{}, x, spoilt, mask);
+  CHECK(std::abs(value(found.loss) - value(expected.loss)) <= 1e-9);
+  CHECK(relative_error(found.dloss_dx.masked_select(mask), expected.dloss_dx.flatten()) <= 1e-6);
+  CHECK(relative_error(found.dloss_dy.masked_select(mask), expected.dloss_dy.flatten()) <= 1e-6);
+  CHECK(value(found.dloss_dy.masked_select(mask.logical_not()).abs().sum()) == 0.0);
+
+  auto const empty = differentiate(Options{}, x, y, torch::zeros_like(mask));
+  CHECK(value(empty.loss) == 0.0);
+  CHECK(value(empty.rsmi.abs().sum()) == 0.0);
+  CHECK(value(empty.dloss_dx.abs().sum() + empty.dloss_dy.abs().sum()) == 0.0);
+}
+
+TEST_CASE("a weight that the loss cannot take is refused", "[libtorch]") {
+  SccLoss scc;
+  Tensor const x = pixels({2, 3, 6, 4}, 39, torch::kFloat);
+  Tensor const y = translation_of(x);
+  auto const refuses = [&](Tensor const& weight, std::string const& part) {
+    CHECK_THROWS_AS(scc(x, y, weight), std::invalid_argument);
+    CHECK_THROWS_WITH(scc(x, y, weight), scc_test::contains(part));
+    CHECK_THROWS_WITH(scc.per_image(x, y, weight), scc_test::contains(part));
+  };
+  refuses(weights({2, 1, 6, 4}, 1).requires_grad_(), "the weight requires a gradient");
+  refuses(weights({2, 1, 6, 5}, 1), "the weight is Double [2, 1, 6, 5]");
+  refuses(weights({2, 2, 6, 4}, 1), "the images are Float [2, 3, 6, 4]");
+  refuses(weights({2, 1, 1, 1}, 1), "[2, 1, 1, 1]");
+  refuses(weights({3, 1, 6, 4}, 1), "[3, 1, 6, 4]");
+  refuses(weights({2, 6, 4}, 1), "[2, 6, 4]");  // of images or of channels?
+  refuses(weights({3, 6, 4}, 1), "[3, 6, 4]");
+  refuses(weights({4}, 1), "[4]");
+  refuses(weights({2, 1, 6, 4}, 1).to(torch::kLong), "Long");
+  if (!is_gpu) {
+    refuses(weights({2, 1, 6, 4}, 1).to_sparse(), "dense");
+    refuses(weights({2, 1, 6, 4}, 1).to(torch::kMeta), "meta");
+  }
+}
+
+TEST_CASE("a weight that was changed after the forward pass is noticed", "[libtorch]") {
+  SccLoss scc;
+  Tensor const x = pixels({2, 3, 6, 4}, 40);
+  for (auto const type : {torch::kDouble, torch::kBool}) {
+    Tensor const weight = weights({2, 1, 6, 4}, 41).to(type);
+    Tensor const loss = scc(x, translation_of(x).requires_grad_(), weight);
+    weight.fill_(1);
+    CHECK_THROWS_WITH(loss.backward(), scc_test::contains("modified by an inplace operation"));
+  }
+}
+
+TEST_CASE("weighted gradients and those of each image agree with central differences in double", "[libtorch]") {
+  Options options = precise();
+  options.tolerance = 1e-11;
+  options.centers_per_axis = is_gpu ? 4 : 9;  // each difference solves the images again
+  SccLoss scc(options);
+  Tensor const x = 0.9 * pixels({2, 2, 4, 3}, 42);
+  Tensor const y = 0.9 * translation_of(x);
+  Tensor const weight = weights({2, 1, 4, 3}, 43);
+  Tensor const factors = torch::tensor({0.5, -2.0}, torch::kDouble).to(device);
+  for (auto const& given : {weight, Tensor()}) {
+    CHECK(error_of_gradient([&](Tensor const& t) { return scc(t, y, given); }, x) <= 1e-6);
+    CHECK(error_of_gradient([&](Tensor const& t) { return scc(x, t, given); }, y) <= 1e-6);
+    CHECK(error_of_gradient([&](Tensor const& t) { return (factors * scc.per_image(t, y, given)).sum(); }, x) <= 1e-6);
+    CHECK(error_of_gradient([&](Tensor const& t) { return scc.per_image(x, t, given).square().sum(); }, y) <= 1e-6);
+  }
+}
+
+TEST_CASE("rSMI of each image has a gradient", "[libtorch]") {
+  SccLoss scc;
+  for (auto const type : {torch::kFloat, torch::kDouble, torch::kHalf}) {
+    CAPTURE(c10::toString(type));
+    bool const is_double = type == torch::kDouble;
+    double const unit = is_double ? 1e-12 : type == torch::kFloat ? 1e-5 : 1e-2;
+    Tensor const x = pixels({3, 3, 6, 4}, 44, type);
+    Tensor const y = translation_of(x).requires_grad_();
+    auto const expected = differentiate(Options{}, x, y);
+    Tensor const rsmi = scc.per_image(x, y);
+    CHECK(rsmi.sizes() == torch::IntArrayRef({3}));
+    CHECK(rsmi.scalar_type() == (is_double ? torch::kDouble : torch::kFloat));
+    CHECK(same_bits(rsmi.detach(), scc.last_rsmi().to(rsmi.scalar_type())));
+    CHECK(same_bits(scc.last_rsmi(), expected.rsmi));
+    CHECK_FALSE(scc.last_rsmi().requires_grad());
+    CHECK(relative_error(torch::autograd::grad({-rsmi.mean()}, {y})[0], expected.dloss_dy) <= unit);
+
+    // Images are weighted, and dropped.
+    Tensor const factors = torch::tensor({2.0, 0.0, -0.5}, torch::kDouble).to(rsmi.scalar_type()).to(device);
+    Tensor const gradient = torch::autograd::grad({(factors * scc.per_image(x, y)).sum()}, {y})[0];
+    CHECK(value(gradient[1].abs().sum()) == 0.0);
+    for (std::int64_t const image : {0, 2}) {
+      auto const alone = differentiate(Options{}, x[image], y[image]);
+      CHECK(relative_error(gradient[image], -value(factors[image]) * alone.dloss_dy) <= 4 * unit);
+    }
+    // A gradient with stride 0, and one that is a slice.
+    CHECK(relative_error(torch::autograd::grad({scc.per_image(x, y).sum()}, {y})[0], -3 * expected.dloss_dy) <= unit);
+    Tensor const both = torch::stack({scc.per_image(x, y), scc.per_image(x, y)}, 1);
+    CHECK(relative_error(torch::autograd::grad({both.sum()}, {y})[0], -6 * expected.dloss_dy) <= 2 * unit);
+  }
+  Tensor const x = pixels({3, 6, 4}, 45);
+  Tensor const y = translation_of(x).requires_grad_();
+  Tensor const one = scc.per_image(x, y);
+  CHECK(one.sizes() == torch::IntArrayRef({1}));
+  CHECK(relative_error(torch::autograd::grad({one.sum()}, {y})[0], -differentiate(Options{}, x, y).dloss_dy) <= 1e-12);
+
+  Tensor const none = torch::zeros({0, 3, 6, 4}, device).requires_grad_();
+  Tensor const of_none = scc.per_image(none, none);
+  CHECK(of_none.sizes() == torch::IntArrayRef({0}));
+  of_none.sum().backward();
+  CHECK(none.grad().sizes() == none.sizes());
+
+  Tensor const gradient = torch::autograd::grad({scc.per_image(x, y).sum()}, {y}, {}, true, true)[0];
+  CHECK_THROWS_WITH(gradient.sum().backward(), scc_test::contains("second derivatives"));
+}
+
 TEST_CASE("empty batches and empty images have loss 0", "[libtorch]") {
   SccLoss scc;
   for (std::vector<std::int64_t> const& sizes : {std::vector<std::int64_t>{0, 3, 8, 8},
@@ -587,6 +773,9 @@ TEST_CASE("the module is a part of other modules", "[libtorch]") {
   SccLoss scc(Options::released_code());
   CHECK(same_bits(objective.scc(x, y), scc(x, y)));
   CHECK(same_bits(objective.scc->last_rsmi(), scc.last_rsmi()));
+  Tensor const weight = weights({6, 4}, 46);
+  CHECK(same_bits(objective.scc(x, y, weight), scc(x, y, weight)));
+  CHECK(same_bits(objective.scc->per_image(x, y, weight), scc.per_image(x, y, weight)));
   std::ostringstream text;
   text << objective.scc;
   CHECK_THAT(text.str(), scc_test::contains("reciprocal_gaussian"));

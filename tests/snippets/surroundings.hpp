@@ -25,4 +25,4 @@ extern std::int64_t max_images;
 namespace at {
 class Tensor;
 }
-extern at::Tensor input, translation, adversarial;
+extern at::Tensor input, translation, adversarial, mask, confidence;

@@ -3,7 +3,7 @@
 
 /// @file
 /// SIMD lanes for the pixel loops, and the choice of instructions at run time, so that a program compiled for any x86-64
-/// processor still uses the one it runs on.
+/// processor still uses the one it runs on. On aarch64 the lanes are those of NEON, which all of its processors have.
 
 #pragma once
 
@@ -33,6 +33,17 @@ struct Lanes {
   typedef Real Vector __attribute__((vector_size(Bytes)));
   Vector v;  ///< The lanes
 
+  /// Uninitialised, or 0 in braces.
+  Lanes() = default;
+  /// These lanes.
+  SCC_ALWAYS_INLINE Lanes(Vector const& lanes) : v(lanes) {}
+  // Left to g++, copies would be made without the registers of instructions that the program at large is not compiled for.
+  SCC_ALWAYS_INLINE Lanes(Lanes const& other) : v(other.v) {}
+  SCC_ALWAYS_INLINE Lanes& operator=(Lanes const& other) {
+    v = other.v;
+    return *this;
+  }
+
   /// The same value in all lanes.
   SCC_ALWAYS_INLINE static Lanes broadcast(Real value) { return {value - Vector{}}; }
   SCC_ALWAYS_INLINE friend Lanes operator+(Lanes const& a, Lanes const& b) {
@@ -53,12 +64,20 @@ struct Lanes {
   SCC_ALWAYS_INLINE void keep() {
 #if defined(__x86_64__) && !defined(__clang__)
     asm("" : "+v"(v));
+#elif defined(__aarch64__) && !defined(__clang__)
+    asm("" : "+w"(v));
 #endif
   }
   /// Loads from memory aligned to `Bytes`.
   SCC_ALWAYS_INLINE static Lanes load(Real const* aligned) {
     Lanes lanes;
     __builtin_memcpy(&lanes.v, __builtin_assume_aligned(aligned, Bytes), Bytes);
+    return lanes;
+  }
+  /// Loads from memory aligned to Reals.
+  SCC_ALWAYS_INLINE static Lanes load_unaligned(Real const* numbers) {
+    Lanes lanes;
+    __builtin_memcpy(&lanes.v, numbers, Bytes);
     return lanes;
   }
   /// Stores to memory aligned to `Bytes`.
@@ -89,9 +108,10 @@ struct Lanes {
     for (int k = 0; k < count; ++k) v[k] += a.v[k] * b.v[k];
   }
   void keep() {}
-  static Lanes load(Real const* aligned) {
+  static Lanes load(Real const* aligned) { return load_unaligned(aligned); }
+  static Lanes load_unaligned(Real const* numbers) {
     Lanes lanes;
-    for (int k = 0; k < count; ++k) lanes.v[k] = aligned[k];
+    for (int k = 0; k < count; ++k) lanes.v[k] = numbers[k];
     return lanes;
   }
   void store(Real* aligned) const {
@@ -111,7 +131,7 @@ struct Lanes {
 
 /// Instruction sets that the pixel loops are compiled for.
 enum class Instructions {
-  baseline,  ///< What every processor of the target has.
+  baseline,  ///< What every processor of the target has: SSE2 of x86-64, NEON of aarch64.
   avx2,      ///< AVX2 and FMA, of x86-64.
   avx512,    ///< AVX-512 F, VL and DQ, of x86-64.
 };
@@ -137,26 +157,27 @@ constexpr int lane_bytes(Instructions instructions) {
   return instructions == Instructions::avx512 ? 64 : instructions == Instructions::avx2 ? 32 : 16;
 }
 
-#if defined(__GNUC__) && defined(__x86_64__)
-/// Compiles a function, and all that it calls, for processors that have AVX2 and FMA.
-#define SCC_TARGET_AVX2 __attribute__((target("avx2,fma"), flatten))
-/// The same for AVX-512 F, VL and DQ.
-#define SCC_TARGET_AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"), flatten))
+/// SIMD registers of the instructions with lanes of so many bytes.
+constexpr int register_count([[maybe_unused]] int bytes) {
+#if defined(__aarch64__)
+  return 32;
 #else
-#define SCC_TARGET_AVX2
-#define SCC_TARGET_AVX512
+  return bytes == lane_bytes(Instructions::avx512) ? 32 : 16;
 #endif
+}
 
-/// body(bytes) for processors that have AVX2 and FMA.
+#if defined(__GNUC__) && defined(__x86_64__)
+/// body(bytes), and all that it calls, compiled for processors that have AVX2 and FMA.
 template <class Body>
-SCC_TARGET_AVX2 auto with_avx2(Body const& body) {
+__attribute__((target("avx2,fma"), flatten)) auto with_avx2(Body const& body) {
   return body(std::integral_constant<int, lane_bytes(Instructions::avx2)>{});
 }
-/// body(bytes) for processors that have AVX-512.
+/// The same for AVX-512 F, VL and DQ.
 template <class Body>
-SCC_TARGET_AVX512 auto with_avx512(Body const& body) {
+__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"), flatten)) auto with_avx512(Body const& body) {
   return body(std::integral_constant<int, lane_bytes(Instructions::avx512)>{});
 }
+#endif
 
 /// Calls body(bytes) compiled for the instructions, where `bytes` is lane_bytes() as an integral_constant.
 ///
@@ -164,15 +185,18 @@ SCC_TARGET_AVX512 auto with_avx512(Body const& body) {
 /// @param body          Functor, inlined with all that it calls.
 /// @return what the body returns.
 template <class Body>
-auto with_instructions(Instructions instructions, Body const& body) {
+auto with_instructions([[maybe_unused]] Instructions instructions, Body const& body) {
+#if defined(__GNUC__) && defined(__x86_64__)
   switch (instructions) {
     case Instructions::avx512:
       return with_avx512(body);
     case Instructions::avx2:
       return with_avx2(body);
     default:
-      return body(std::integral_constant<int, lane_bytes(Instructions::baseline)>{});
+      break;
   }
+#endif
+  return body(std::integral_constant<int, lane_bytes(Instructions::baseline)>{});
 }
 
 }  // namespace scc::cpu

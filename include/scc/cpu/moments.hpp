@@ -138,7 +138,7 @@ private:
   /// Calls body(tile, a0, b0) for all tiles; they are larger where there are 32 registers.
   template <int Bytes, class Body>
   SCC_ALWAYS_INLINE void for_each_tile(Body const& body) const {
-    constexpr bool wide = Bytes == lane_bytes(Instructions::avx512);
+    constexpr bool wide = register_count(Bytes) == 32;
     for (int a0 = 0; a0 <= degree_; a0 += tile_rows) {
       int const columns = full_columns(degree_, a0);
       int b0 = 0;

@@ -22,9 +22,12 @@
 
 namespace scc::cpu {
 
-/// One thread that solves as many images as there are lanes.
-struct LaneTeam : SerialTeam {
-  static constexpr int tile_columns = 1;  ///< Of the tile of a matrix product: its sums are SIMD vectors already
+/// One thread that solves one image, with SIMD vectors of neighbouring elements.
+template <int Bytes>
+struct VectorTeam : SerialTeam {
+  /// Neighbouring sums of a row of a matrix product.
+  template <class Number>
+  using Row = Lanes<Number, Bytes>;
 };
 
 /// scc::inverse_pivot() of each lane.
@@ -55,7 +58,7 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
   auto const unknowns = static_cast<std::size_t>(plan.unknowns);
   BasicSolveScratch<L> const parts(plan, reinterpret_cast<L*>(memory));
   // Lanes without an image solve the first one again.
-  auto const image_of = [&](std::size_t lane) { return first + (lane < count ? lane : 0); };
+  auto const image_of = [&](std::size_t lane) SCC_INLINE_LAMBDA { return first + (lane < count ? lane : 0); };
   for (std::size_t k = 0; k < moment_count; ++k) {
     alignas(Bytes) double values[L::count];
     SCC_UNROLL
@@ -64,20 +67,22 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
     }
     parts.moments[k] = L::load(values);
   }
-  auto const store = [&](L const& numbers, std::vector<double>& to, std::size_t size, std::size_t at) {
+  auto const store = [&](L const& numbers, double* of_first, std::size_t size) SCC_INLINE_LAMBDA {
     alignas(Bytes) double values[L::count];
     numbers.store(values);
     for (std::size_t lane = 0; lane < count; ++lane) {
-      to[(first + lane) * size + at] = values[lane];
+      of_first[lane * size] = values[lane];
     }
   };
   // The moments are not needed any more when their derivatives are written.
-  store(solve(LaneTeam{}, plan, parts.moments, parts, parts.moments), results.rsmi, 1, 0);
-  for (std::size_t k = 0; k < moment_count; ++k) {
-    store(parts.moments[k], results.drsmi_dmoments, moment_count, k);
+  bool const with_gradient = !results.drsmi_dmoments.empty();
+  store(solve(SerialTeam{}, plan, parts.moments, parts, with_gradient ? parts.moments : nullptr), &results.rsmi[first],
+        1);
+  for (std::size_t k = 0; k < moment_count && with_gradient; ++k) {
+    store(parts.moments[k], &results.drsmi_dmoments[first * moment_count + k], moment_count);
   }
   for (std::size_t k = 0; k < unknowns; ++k) {
-    store(parts.alpha[k], results.alpha, unknowns, k);
+    store(parts.alpha[k], &results.alpha[first * unknowns + k], unknowns);
   }
 }
 
@@ -97,6 +102,7 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
   auto const unknowns = static_cast<std::size_t>(plan.unknowns);
   int const threads = thread_count();
   std::size_t const images = results.rsmi.size();
+  bool const with_gradient = !results.drsmi_dmoments.empty();
   std::size_t const lanes = static_cast<std::size_t>(lane_bytes(instructions)) / sizeof(double);
   bool const in_lanes = plan.basis == Basis::chebyshev && images >= lanes;
   std::size_t const together = in_lanes ? lanes : 1;
@@ -113,8 +119,9 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
         solve_lanes<decltype(bytes)::value>(plan, first, count, memory, results);
       } else {
         SolveScratch const parts(plan, memory);
-        results.rsmi[first] = solve(SerialTeam{}, plan, &results.moments[first * moment_count], parts,
-                                    &results.drsmi_dmoments[first * moment_count]);
+        double* const drsmi_dmoments = with_gradient ? &results.drsmi_dmoments[first * moment_count] : nullptr;
+        results.rsmi[first] = solve(VectorTeam<decltype(bytes)::value>{}, plan, &results.moments[first * moment_count],
+                                    parts, drsmi_dmoments);
         std::copy(parts.alpha, parts.alpha + unknowns, &results.alpha[first * unknowns]);
       }
     });
@@ -124,11 +131,15 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
         double const nan = std::numeric_limits<double>::quiet_NaN();
         results.rsmi[image] = nan;
         std::fill_n(&results.moments[image * moment_count], moment_count, nan);
-        std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, nan);
+        if (with_gradient) {
+          std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, nan);
+        }
         std::fill_n(&results.alpha[image * unknowns], unknowns, nan);
       } else if (results.weights[image].total == 0) {  // alpha is 0, as h is
         results.rsmi[image] = 0;
-        std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, 0.0);
+        if (with_gradient) {
+          std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, 0.0);
+        }
       }
     }
   });

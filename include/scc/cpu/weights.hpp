@@ -71,17 +71,24 @@ public:
     });
   }
 
-  /// Adds what is to be known of the weights of pixels [start, start + count) of an image, count <= block_size.
-  void summarise(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count,
-                 WeightSummary& summary) const {
-    with_numbers(image, start, count, [&](auto const* numbers) {
-      with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { summarise_block(numbers, summary); });
-    });
+  /// What is to be known of the weights of pixels [start, start + count) of an image.
+  WeightSummary summary(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count) const {
+    WeightSummary result;
+    for (std::int64_t offset = 0; offset < count; offset += block_size) {
+      with_numbers(image, start + offset, std::min<std::int64_t>(block_size, count - offset), [&](auto const* numbers) {
+        with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { summarise_block(numbers, result); });
+      });
+    }
+    return result;
   }
 
-  /// weight_scale() of these weights.
-  double scale(double largest) const {
-    return is_double_ ? weight_scale(largest) : static_cast<double>(weight_scale(static_cast<float>(largest)));
+  /// What the passes over the pixels need of an image whose weights, all valid, have this summary.
+  ImageWeights scaled(WeightSummary const& summary, std::int64_t pixels) const {
+    double const scale = is_double_ ? weight_scale(summary.largest)
+                                    : static_cast<double>(weight_scale(static_cast<float>(summary.largest)));
+    // The sum of doubles may have overflown; that of scaled ones is no more than this.
+    double const sum = std::min(summary.sum * scale, 2 * static_cast<double>(pixels));
+    return {scale, summary.largest * scale, sum, 0};
   }
 
 private:
@@ -187,13 +194,9 @@ inline void weigh_images(Instructions instructions, WeightReader const& reader, 
   auto const tasks = static_cast<std::int64_t>(results.rsmi.size()) * chunks.count();
   scratch.chunk_weights.resize(static_cast<std::size_t>(tasks));
   parallel_for(tasks, thread_count(), [&](std::int64_t task, int) {
-    std::int64_t const chunk = task % chunks.count(), end = chunks.start(chunk) + chunks.length(chunk);
-    WeightSummary summary;
-    for (std::int64_t start = chunks.start(chunk); start < end; start += block_size) {
-      reader.summarise(instructions, task / chunks.count(), start, std::min<std::int64_t>(block_size, end - start),
-                       summary);
-    }
-    scratch.chunk_weights[static_cast<std::size_t>(task)] = summary;
+    std::int64_t const chunk = task % chunks.count();
+    scratch.chunk_weights[static_cast<std::size_t>(task)] =
+      reader.summary(instructions, task / chunks.count(), chunks.start(chunk), chunks.length(chunk));
   });
   WeightSummary const* of_chunk = scratch.chunk_weights.data();
   for (std::size_t image = 0; image < results.rsmi.size(); ++image) {
@@ -205,10 +208,7 @@ inline void weigh_images(Instructions instructions, WeightReader const& reader, 
       results.weights[image] = {0, 0, 0, 0};
       results.diagnostics[image].weight_invalid = summary.invalid;
     } else {
-      double const scale = reader.scale(summary.largest);
-      // The sum of doubles may have overflown; that of scaled ones is no more than this.
-      double const sum = std::min(summary.sum * scale, 2 * static_cast<double>(pixels));
-      results.weights[image] = {scale, summary.largest * scale, sum, 0};
+      results.weights[image] = reader.scaled(summary, pixels);
     }
   }
 }

@@ -33,9 +33,12 @@ struct Arrangement {
 
 /// The team of the CPU backend: one thread.
 struct SerialTeam {
-  /// Rows and columns of the tile of a matrix product that a thread works on at a time, for the sake of SIMD.
+  /// What holds neighbouring sums of a row of a matrix product: one of them.
+  template <class Number>
+  using Row = Number;
+  /// Height and width, in Rows, of the tile of a matrix product that a thread works on at a time.
   static constexpr int tile_rows = 4;
-  static constexpr int tile_columns = 8;  ///< Likewise
+  static constexpr int tile_columns = 2;  ///< Likewise
 
   static constexpr int rank() { return 0; }  ///< Number of this thread
   static constexpr int size() { return 1; }  ///< Number of threads
@@ -170,74 +173,78 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number sum_of(int count, Term const& term) {
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/// Calls store(row, column, sum over k < depth(column) of left(row, k) right[k, column]) for each element of a matrix
-/// product [rows, columns].
+/// A tile of multiply(): `Height` rows, of which those beyond the last one are the last one, so that nothing branches, and
+/// `Width` Rows, each a Number or a SIMD vector of them.
+template <class Number, class Row, int Height, int Width, class Left, class Right, class Store>
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply_tile(int row, int rows, int column, int columns, int depth,
+                                                     Left const& left, Right const* right, Store const& store) {
+  constexpr int unrolled = Width == 1 ? 8 : 1;  // steps, so that as many loads are under way
+  constexpr int lanes = sizeof(Row) / sizeof(Number);
+  Row sum[Height][Width] = {};
+  auto const add = [&](int k) SCC_INLINE_LAMBDA {
+    Right const* const factors = right + k * columns + column;
+    SCC_UNROLL
+    for (int i = 0; i < Height; ++i) {
+      auto const factor = left(row + i < rows ? row + i : rows - 1, k);
+      SCC_UNROLL
+      for (int j = 0; j < Width; ++j) {
+        if constexpr (lanes == 1) {
+          sum[i][j] += factor * factors[j];
+        } else {
+          sum[i][j].add_product(Row::broadcast(factor), Row::load_unaligned(factors + j * lanes));
+        }
+      }
+    }
+  };
+  int k = 0;
+  for (; k + unrolled <= depth; k += unrolled) {
+    SCC_UNROLL
+    for (int n = 0; n < unrolled; ++n) {
+      add(k + n);
+    }
+  }
+  for (; k < depth; ++k) {
+    add(k);
+  }
+  SCC_UNROLL
+  for (int i = 0; i < Height; ++i) {
+    if (row + i < rows) {
+      SCC_UNROLL
+      for (int j = 0; j < Width; ++j) {
+        if constexpr (lanes == 1) {
+          store(row + i, column + j, sum[i][j]);
+        } else {
+          alignas(Row) Number values[lanes];
+          sum[i][j].store(values);
+          SCC_UNROLL
+          for (int lane = 0; lane < lanes; ++lane) {
+            store(row + i, column + j * lanes + lane, values[lane]);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Calls store(row, column, sum over k < depth(row, column) of left(row, k) right[k, column]) for each element of a
+/// matrix product [rows, columns].
 ///
-/// @param depth  Nowhere larger than in the columns before.
+/// @param depth  Nowhere larger than in the rows and columns before. A tile takes that of its first element.
 template <class Number, class Team, class Depth, class Left, class Right, class Store>
-SCC_HOST_DEVICE void multiply(Team const& team, int rows, int columns, Depth const& depth, Left const& left,
-                              Right const* right, Store const& store) {
-  constexpr int height = Team::tile_rows, width = Team::tile_columns;
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply(Team const& team, int rows, int columns, Depth const& depth,
+                                                Left const& left, Right const* right, Store const& store) {
+  using Row = typename Team::template Row<Number>;
+  constexpr int height = Team::tile_rows;
+  constexpr int width = Team::tile_columns * static_cast<int>(sizeof(Row) / sizeof(Number));
   Arrangement const threads = team.arrange((columns + width - 1) / width);
   for (int column = threads.column * width; column < columns; column += threads.columns * width) {
-    int const end = depth(column);
     for (int row = threads.row * height; row < rows; row += threads.rows * height) {
-      if constexpr (width == 1) {
-        // Rows beyond the last one are the last one, so that nothing branches.
-        auto const row_of_tile = [&](int i) { return row + i < rows ? row + i : rows - 1; };
-        Number sum[height] = {};
-        auto const add = [&](int k) {
-          auto const factor = right[k * columns + column];
-          SCC_UNROLL
-          for (int i = 0; i < height; ++i) {
-            sum[i] += left(row_of_tile(i), k) * factor;
-          }
-        };
-        int k = 0;
-        for (; k + 8 <= end; k += 8) {
-          SCC_UNROLL
-          for (int n = 0; n < 8; ++n) {
-            add(k + n);
-          }
-        }
-        for (; k < end; ++k) {
-          add(k);
-        }
-        SCC_UNROLL
-        for (int i = 0; i < height; ++i) {
-          if (row + i < rows) {
-            store(row + i, column, sum[i]);
-          }
-        }
+      if (width == 1 || column + width <= columns) {
+        multiply_tile<Number, Row, height, Team::tile_columns>(row, rows, column, columns, depth(row, column), left,
+                                                               right, store);
       } else {
-        Number sum[height][width] = {};
-        int const tile_rows = rows - row < height ? rows - row : height;
-        int const tile_columns = columns - column < width ? columns - column : width;
-        if (tile_rows == height && tile_columns == width) {
-          for (int k = 0; k < end; ++k) {
-            SCC_UNROLL
-            for (int i = 0; i < height; ++i) {
-              auto const factor = left(row + i, k);
-              SCC_UNROLL
-              for (int j = 0; j < width; ++j) {
-                sum[i][j] += factor * right[k * columns + column + j];
-              }
-            }
-          }
-        } else {
-          for (int k = 0; k < end; ++k) {
-            for (int i = 0; i < tile_rows; ++i) {
-              auto const factor = left(row + i, k);
-              for (int j = 0; j < tile_columns; ++j) {
-                sum[i][j] += factor * right[k * columns + column + j];
-              }
-            }
-          }
-        }
-        for (int i = 0; i < tile_rows; ++i) {
-          for (int j = 0; j < tile_columns; ++j) {
-            store(row + i, column + j, sum[i][j]);
-          }
+        for (int k = column; k < columns; ++k) {
+          multiply_tile<Number, Number, height, 1>(row, rows, k, columns, depth(row, k), left, right, store);
         }
       }
     }
@@ -251,8 +258,9 @@ SCC_HOST_DEVICE void multiply(Team const& team, int rows, int columns, Depth con
 /// @param inverse  [size] out: D^{-1}.
 /// @param b        [size] a right side, in place.
 template <class Team, class Number>
-SCC_HOST_DEVICE void factorise(Team const& team, Number* a, int size, Number* inverse, Number* b) {
-  auto const row_of = [&](int i) { return a + static_cast<std::size_t>(i) * static_cast<std::size_t>(size); };
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void factorise(Team const& team, Number* a, int size, Number* inverse, Number* b) {
+  auto const row_of = [&](int i)
+                        SCC_INLINE_LAMBDA { return a + static_cast<std::size_t>(i) * static_cast<std::size_t>(size); };
   Arrangement const threads = team.arrange(32);
   for (int k = 0; k < size; ++k) {
     Number* const row = row_of(k);
@@ -278,7 +286,8 @@ SCC_HOST_DEVICE void factorise(Team const& team, Number* a, int size, Number* in
 
 /// b -> R^{-T} b in place.
 template <class Team, class Number>
-SCC_HOST_DEVICE void sweep_forward(Team const& team, Number const* factor, int size, Number const* inverse, Number* b) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void sweep_forward(Team const& team, Number const* factor, int size,
+                                                     Number const* inverse, Number* b) {
   for (int k = 0; k < size; ++k) {
     Number const* const row = factor + static_cast<std::size_t>(k) * static_cast<std::size_t>(size);
     Number const solved = b[k] * inverse[k];
@@ -291,8 +300,8 @@ SCC_HOST_DEVICE void sweep_forward(Team const& team, Number const* factor, int s
 
 /// x = (D R)^{-1} z; z is used up.
 template <class Team, class Number>
-SCC_HOST_DEVICE void sweep_back(Team const& team, Number const* factor, int size, Number const* inverse, Number* z,
-                                Number* x) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void sweep_back(Team const& team, Number const* factor, int size,
+                                                  Number const* inverse, Number* z, Number* x) {
   for (int k = size - 1; k >= 0; --k) {
     Number const* const row = factor + static_cast<std::size_t>(k) * static_cast<std::size_t>(size);
     Number const solved = z[k] * inverse[k];
@@ -318,8 +327,8 @@ SCC_HOST_DEVICE void sweep_back(Team const& team, Number const* factor, int size
 /// @param moments  [B, B] means of b_a(x) b_b(y) over the pixels.
 /// @param scratch  Memory of the team; h, in z, too, and A, both halves, are left there.
 template <class Team, class Number>
-SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Number const* moments,
-                                     BasicSolveScratch<Number> const& scratch) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void assemble_system(Team const& team, PlanView const& plan, Number const* moments,
+                                                       BasicSolveScratch<Number> const& scratch) {
   int const basis = plan.basis_size;
   int const functions = plan.functions;
   int const products = plan.products;
@@ -327,16 +336,17 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
 
   for (int a = team.rank(); a < 2 * basis; a += team.size()) {
     if (a < basis) {
-      scratch.margin_x[a] = detail::sum_of<Number>(basis, [&](int b) { return moments[a * basis + b] * plan.one[b]; });
+      scratch.margin_x[a] =
+        detail::sum_of<Number>(basis, [&](int b) SCC_INLINE_LAMBDA { return moments[a * basis + b] * plan.one[b]; });
     } else {
-      scratch.margin_y[a - basis] =
-        detail::sum_of<Number>(basis, [&](int b) { return moments[b * basis + a - basis] * plan.one[b]; });
+      scratch.margin_y[a - basis] = detail::sum_of<Number>(
+        basis, [&](int b) SCC_INLINE_LAMBDA { return moments[b * basis + a - basis] * plan.one[b]; });
     }
   }
   detail::multiply<Number>(
-    team, products, basis, [&](int b) { return plan.row_length(b); },
-    [&](int s, int a) { return plan.psi_psi[s * basis + a]; }, moments,
-    [&](int s, int b, Number const& sum) { scratch.half_joint[s * basis + b] = sum; });
+    team, products, basis, [&](int, int b) SCC_INLINE_LAMBDA { return plan.row_length(b); },
+    [&](int s, int a) SCC_INLINE_LAMBDA { return plan.psi_psi[s * basis + a]; }, moments,
+    [&](int s, int b, Number const& sum) SCC_INLINE_LAMBDA { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
   for (int k = team.rank(); k < 2 * (functions + products); k += team.size()) {
     bool const is_of_x = k < functions + products;
@@ -345,13 +355,13 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
     double const* const table = row < functions ? plan.psi + row * basis : plan.psi_psi + (row - functions) * basis;
     Number* const means = is_of_x ? scratch.mean_x : scratch.mean_y;
     Number* const seconds = is_of_x ? scratch.second_x : scratch.second_y;
-    Number const mean = detail::sum_of<Number>(basis, [&](int a) { return margin[a] * table[a]; });
+    Number const mean = detail::sum_of<Number>(basis, [&](int a) SCC_INLINE_LAMBDA { return margin[a] * table[a]; });
     (row < functions ? means[row] : seconds[row - functions]) = mean;
   }
   team.sync();
 
   // An entry of H is a mean over psi_i psi_k (x) psi_j psi_l (y); those of (i, l), (k, j) and of (i, j), (k, l) share it.
-  auto const row_of = [&](int row) {
+  auto const row_of = [&](int row) SCC_INLINE_LAMBDA {
     return scratch.system + static_cast<std::size_t>(row) * static_cast<std::size_t>(unknowns);
   };
   Arrangement const threads = team.arrange(products);
@@ -360,10 +370,11 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
     for (int t = threads.column; t < products; t += threads.columns) {
       if (plan.has_entries(s, t)) {
         int const j = plan.product_i[t], l = plan.product_k[t];
-        Number const mean = detail::sum_of<Number>(
-          basis, [&](int b) { return scratch.half_joint[s * basis + b] * plan.psi_psi[t * basis + b]; });
+        Number const mean = detail::sum_of<Number>(basis, [&](int b) SCC_INLINE_LAMBDA {
+          return scratch.half_joint[s * basis + b] * plan.psi_psi[t * basis + b];
+        });
         Number const entry = plan.beta * scratch.second_x[s] * scratch.second_y[t] + (1 - plan.beta) * mean;
-        auto const store = [&](int row, int column) {
+        auto const store = [&](int row, int column) SCC_INLINE_LAMBDA {
           Number const element = row == column ? entry + plan.lambda : entry;
           row_of(row)[column] = element;
           row_of(column)[row] = element;
@@ -385,8 +396,8 @@ SCC_HOST_DEVICE void assemble_system(Team const& team, PlanView const& plan, Num
 ///
 ///     rSMI = 2 alpha^T h - alpha^T H alpha - 1 = alpha^T h + lambda alpha^T alpha - 1  (eq. 7, with H = A - lambda I)
 template <class Team, class Number>
-SCC_HOST_DEVICE Number fit_density_ratio(Team const& team, PlanView const& plan,
-                                         BasicSolveScratch<Number> const& scratch) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number fit_density_ratio(Team const& team, PlanView const& plan,
+                                                           BasicSolveScratch<Number> const& scratch) {
   int const unknowns = plan.unknowns;
   detail::factorise(team, scratch.system, unknowns, scratch.inverse, scratch.z);
   detail::sweep_back(team, scratch.system, unknowns, scratch.inverse, scratch.z, scratch.alpha);
@@ -396,8 +407,10 @@ SCC_HOST_DEVICE Number fit_density_ratio(Team const& team, PlanView const& plan,
   team.sync();
   detail::sweep_forward(team, scratch.system, unknowns, scratch.inverse, scratch.z);
   detail::sweep_back(team, scratch.system, unknowns, scratch.inverse, scratch.z, scratch.g);
-  return detail::sum_of<Number>(
-           unknowns, [&](int l) { return scratch.alpha[l] * (scratch.h[l] + plan.lambda * scratch.alpha[l]); }) -
+  return detail::sum_of<Number>(unknowns,
+                                [&](int l) SCC_INLINE_LAMBDA {
+                                  return scratch.alpha[l] * (scratch.h[l] + plan.lambda * scratch.alpha[l]);
+                                }) -
          1.0;
 }
 
@@ -410,21 +423,21 @@ SCC_HOST_DEVICE Number fit_density_ratio(Team const& team, PlanView const& plan,
 /// @param scratch         As fit_density_ratio() left it.
 /// @param drsmi_dmoments  [B, B] out; entries beyond row_length(a) are set to 0.
 template <class Team, class Number>
-SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, BasicSolveScratch<Number> const& scratch,
-                                   Number* drsmi_dmoments) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE void differentiate(Team const& team, PlanView const& plan,
+                                                     BasicSolveScratch<Number> const& scratch, Number* drsmi_dmoments) {
   int const basis = plan.basis_size;
   int const functions = plan.functions;
   int const products = plan.products;
   double const lambda = plan.lambda;
-  auto const u = [&](int l) { return 2.0 * (scratch.alpha[l] + lambda * scratch.g[l]); };
-  auto const unknown = [&](int i, int j) { return plan.first_unknown[i] + j; };
+  auto const u = [&](int l) SCC_INLINE_LAMBDA { return 2.0 * (scratch.alpha[l] + lambda * scratch.g[l]); };
+  auto const unknown = [&](int i, int j) SCC_INLINE_LAMBDA { return plan.first_unknown[i] + j; };
 
   for (int k = team.rank(); k < 2 * functions; k += team.size()) {
     bool const is_of_x = k < functions;
     int const i = is_of_x ? k : k - functions;
     Number const* const mean = is_of_x ? scratch.mean_y : scratch.mean_x;
-    (is_of_x ? scratch.weight_x : scratch.weight_y)[i] =
-      detail::sum_of<Number>(plan.kept[i], [&](int j) { return u(is_of_x ? unknown(i, j) : unknown(j, i)) * mean[j]; });
+    (is_of_x ? scratch.weight_x : scratch.weight_y)[i] = detail::sum_of<Number>(
+      plan.kept[i], [&](int j) SCC_INLINE_LAMBDA { return u(is_of_x ? unknown(i, j) : unknown(j, i)) * mean[j]; });
   }
 
   // The symmetric part of w alpha^T, summed over the entries of H that share the mean over psi_i psi_k (x) psi_j psi_l (y).
@@ -435,7 +448,7 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
       Number weight{};
       if (plan.has_entries(s, t)) {
         int const j = plan.product_i[t], l = plan.product_k[t];
-        auto const symmetric = [&](int first, int second) {
+        auto const symmetric = [&](int first, int second) SCC_INLINE_LAMBDA {
           return scratch.alpha[first] * scratch.alpha[second] +
                  lambda * (scratch.g[first] * scratch.alpha[second] + scratch.alpha[first] * scratch.g[second]);
         };
@@ -456,11 +469,12 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
     Number const* const second = is_of_x ? scratch.second_y : scratch.second_x;
     int const step = is_of_x ? 1 : products;
     (is_of_x ? scratch.weight_xx : scratch.weight_yy)[s] =
-      detail::sum_of<Number>(products, [&](int t) { return weights[t * step] * second[t]; });
+      detail::sum_of<Number>(products, [&](int t) SCC_INLINE_LAMBDA { return weights[t * step] * second[t]; });
   }
   detail::multiply<Number>(
-    team, products, basis, [&](int) { return products; }, [&](int s, int t) { return scratch.joint[s * products + t]; },
-    plan.psi_psi, [&](int s, int b, Number const& sum) { scratch.half_joint[s * basis + b] = sum; });
+    team, products, basis, [&](int, int) SCC_INLINE_LAMBDA { return products; },
+    [&](int s, int t) SCC_INLINE_LAMBDA { return scratch.joint[s * products + t]; }, plan.psi_psi,
+    [&](int s, int b, Number const& sum) SCC_INLINE_LAMBDA { scratch.half_joint[s * basis + b] = sum; });
   team.sync();
   for (int k = team.rank(); k < 2 * basis; k += team.size()) {
     bool const is_of_x = k < basis;
@@ -468,14 +482,15 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
     Number const* const weight = is_of_x ? scratch.weight_x : scratch.weight_y;
     Number const* const weights = is_of_x ? scratch.weight_xx : scratch.weight_yy;
     (is_of_x ? scratch.gradient_x : scratch.gradient_y)[b] =
-      detail::sum_of<Number>(functions, [&](int i) { return weight[i] * plan.psi[i * basis + b]; }) -
-      plan.beta * detail::sum_of<Number>(products, [&](int s) { return weights[s] * plan.psi_psi[s * basis + b]; });
+      detail::sum_of<Number>(functions, [&](int i) SCC_INLINE_LAMBDA { return weight[i] * plan.psi[i * basis + b]; }) -
+      plan.beta * detail::sum_of<Number>(
+                    products, [&](int s) SCC_INLINE_LAMBDA { return weights[s] * plan.psi_psi[s * basis + b]; });
   }
   team.sync();
   detail::multiply<Number>(
-    team, basis, basis, [&](int) { return products; }, [&](int a, int s) { return plan.psi_psi[s * basis + a]; },
-    scratch.half_joint,
-    [&](int a, int b, Number const& joint) {
+    team, basis, basis, [&](int a, int b) SCC_INLINE_LAMBDA { return b < plan.row_length(a) ? products : 0; },
+    [&](int a, int s) SCC_INLINE_LAMBDA { return plan.psi_psi[s * basis + a]; }, scratch.half_joint,
+    [&](int a, int b, Number const& joint) SCC_INLINE_LAMBDA {
       Number const margins = scratch.gradient_x[a] * plan.one[b] + scratch.gradient_y[b] * plan.one[a];
       drsmi_dmoments[a * basis + b] = b < plan.row_length(a) ? margins - (1 - plan.beta) * joint : Number{};
     });
@@ -487,14 +502,16 @@ SCC_HOST_DEVICE void differentiate(Team const& team, PlanView const& plan, Basic
 /// @param plan            In memory that the team can read.
 /// @param moments         [B, B] means of b_a(x) b_b(y).
 /// @param scratch         Memory of the team; afterwards holds h and alpha of the compressed system.
-/// @param drsmi_dmoments  [B, B] out.
+/// @param drsmi_dmoments  [B, B] out; null if only the value is wanted.
 /// @return rSMI; NaN, and NaN in all outputs, if A could not be factorised.
 template <class Team, class Number>
-SCC_HOST_DEVICE Number solve(Team const& team, PlanView const& plan, Number const* moments,
-                             BasicSolveScratch<Number> const& scratch, Number* drsmi_dmoments) {
+SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number solve(Team const& team, PlanView const& plan, Number const* moments,
+                                               BasicSolveScratch<Number> const& scratch, Number* drsmi_dmoments) {
   assemble_system(team, plan, moments, scratch);
   Number const rsmi = fit_density_ratio(team, plan, scratch);
-  differentiate(team, plan, scratch, drsmi_dmoments);
+  if (drsmi_dmoments != nullptr) {
+    differentiate(team, plan, scratch, drsmi_dmoments);
+  }
   return rsmi;
 }
 

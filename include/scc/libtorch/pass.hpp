@@ -82,16 +82,18 @@ public:
 
   /// The loss of a batch; keeps what backward() needs.
   ///
-  /// @param x, y  Of the same shape, on the device of the pass.
-  virtual Results forward(at::Tensor const& x, at::Tensor const& y) = 0;
+  /// @param x, y    Of the same shape, on the device of the pass.
+  /// @param weight  As with_shape_of() makes it, or undefined.
+  virtual Results forward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight) = 0;
 
   /// The gradients *grad_loss dL/dx and *grad_loss dL/dy, if they are wanted, in this order.
   ///
-  /// @param x, y              As passed to forward().
-  /// @param grad_loss         Scalar on the device of the pass.
+  /// @param x, y, weight      As passed to forward().
+  /// @param grad_loss         Scalar, or [N] with a number c_n for each image, as cpu::GradLoss has them; dense, float or
+  ///                          double, on the device of the pass.
   /// @param wants_x, wants_y  Which gradients are wanted.
-  virtual std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& grad_loss,
-                                           bool wants_x, bool wants_y) const = 0;
+  virtual std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight,
+                                           at::Tensor const& grad_loss, bool wants_x, bool wants_y) const = 0;
 };
 
 /// A pass on the CPU.
@@ -100,12 +102,14 @@ public:
   /// @param losses  Those to use.
   explicit CpuPass(std::shared_ptr<DeviceLosses const> losses) : losses_(std::move(losses)) {}
 
-  Results forward(at::Tensor const& x, at::Tensor const& y) override {
-    ImageAxes const axes(x, y);
+  Results forward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight) override {
+    ImageAxes const axes(x, y, weight);
     double loss = 0;
     with_element_types(x, y, [&](auto x_element, auto y_element) {
-      loss = losses_->cpu().forward(axes.view<decltype(x_element) const>(x), axes.view<decltype(y_element) const>(y),
-                                    workspace_);
+      auto const x_view = axes.view<decltype(x_element) const>(x);
+      auto const y_view = axes.view<decltype(y_element) const>(y);
+      axes.with_weights(
+        weight, [&](auto const&... weights) { loss = losses_->cpu().forward(x_view, y_view, weights..., workspace_); });
     });
     auto const options = y.options().dtype(at::kDouble);
     // Images without pixels have no rSMI in a workspace; they count as 0, as the loss does.
@@ -114,10 +118,12 @@ public:
     return {at::full({}, loss, options.dtype(loss_type(x.scalar_type(), y.scalar_type()))), rsmi};
   }
 
-  std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& grad_loss, bool wants_x,
-                                   bool wants_y) const override {
-    ImageAxes const axes(x, y);
-    double const factor = grad_loss.item<double>();
+  std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight,
+                                   at::Tensor const& grad_loss, bool wants_x, bool wants_y) const override {
+    ImageAxes const axes(x, y, weight);
+    at::Tensor const numbers = grad_loss.to(at::kDouble);
+    auto const* const values = numbers.data_ptr<double>();
+    cpu::GradLoss const factors = numbers.dim() == 0 ? cpu::GradLoss(*values) : cpu::GradLoss(values, numbers.numel());
     std::vector<at::Tensor> gradients;
     with_element_types(x, y, [&](auto x_element, auto y_element) {
       using X = decltype(x_element);
@@ -127,12 +133,16 @@ public:
       if constexpr (is_gradient_type<X>) {
         if (wants_x) {
           gradients.push_back(axes.empty_gradient(x));
-          losses_->cpu().backward_x(x_view, y_view, workspace_, factor, axes.view<X>(gradients.back()));
+          axes.with_weights(weight, [&](auto const&... weights) {
+            losses_->cpu().backward_x(x_view, y_view, weights..., workspace_, factors, axes.view<X>(gradients.back()));
+          });
         }
       }
       if (wants_y) {
         gradients.push_back(axes.empty_gradient(y));
-        losses_->cpu().backward(x_view, y_view, workspace_, factor, axes.view<Y>(gradients.back()));
+        axes.with_weights(weight, [&](auto const&... weights) {
+          losses_->cpu().backward(x_view, y_view, weights..., workspace_, factors, axes.view<Y>(gradients.back()));
+        });
       }
     });
     return gradients;
@@ -165,9 +175,9 @@ public:
   /// @param losses  Those to use.
   explicit CudaPass(std::shared_ptr<DeviceLosses const> losses) : losses_(std::move(losses)) {}
 
-  Results forward(at::Tensor const& x, at::Tensor const& y) override {
+  Results forward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight) override {
     c10::DeviceGuard const guard(y.device());
-    ImageAxes const axes(x, y);
+    ImageAxes const axes(x, y, weight);
     std::int64_t const images = x.dim() == 3 ? 1 : x.size(0);
     loss_.emplace(losses_->cuda(static_cast<std::size_t>(y.get_device())));
     auto const bytes = gpu::Workspace::bytes(*loss_, images);
@@ -176,8 +186,10 @@ public:
     workspace_.emplace(*loss_, images, memory_.data_ptr(), bytes);
     with_element_type(x.scalar_type(), [&](auto x_element) {
       with_element_type(y.scalar_type(), [&](auto y_element) {
-        loss_->forward(axes.view<decltype(x_element) const>(x), axes.view<decltype(y_element) const>(y), *workspace_,
-                       stream(y));
+        auto const x_view = axes.view<decltype(x_element) const>(x);
+        auto const y_view = axes.view<decltype(y_element) const>(y);
+        axes.with_weights(
+          weight, [&](auto const&... weights) { loss_->forward(x_view, y_view, weights..., *workspace_, stream(y)); });
       });
     });
     auto const type = loss_type(x.scalar_type(), y.scalar_type());
@@ -189,13 +201,15 @@ public:
                        : at::zeros({images}, options.dtype(at::kDouble))};
   }
 
-  std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& grad_loss, bool wants_x,
-                                   bool wants_y) const override {
+  std::vector<at::Tensor> backward(at::Tensor const& x, at::Tensor const& y, at::Tensor const& weight,
+                                   at::Tensor const& grad_loss, bool wants_x, bool wants_y) const override {
     c10::DeviceGuard const guard(y.device());
-    ImageAxes const axes(x, y);
-    // The kernels take a float; a double is multiplied with what they make for 1.
+    ImageAxes const axes(x, y, weight);
+    // The kernels take floats; doubles are multiplied with what they make for 1.
     bool const is_double = grad_loss.scalar_type() == at::kDouble;
-    auto const* const factor = is_double ? nullptr : static_cast<float const*>(grad_loss.data_ptr());
+    auto const* const values = is_double ? nullptr : static_cast<float const*>(grad_loss.data_ptr());
+    gpu::GradLoss const factors =
+      is_double || grad_loss.dim() == 0 ? gpu::GradLoss(values) : gpu::GradLoss(values, grad_loss.numel());
     std::vector<at::Tensor> gradients;
     with_element_type(x.scalar_type(), [&](auto x_element) {
       with_element_type(y.scalar_type(), [&](auto y_element) {
@@ -206,22 +220,28 @@ public:
         if constexpr (is_gradient_type<X>) {
           if (wants_x) {
             gradients.push_back(axes.empty_gradient(x));
-            loss_->backward_x(x_view, y_view, *workspace_, factor, 1.0F, axes.view<X>(gradients.back()),
-                              GradientMode::overwrite, stream(x));
+            axes.with_weights(weight, [&](auto const&... weights) {
+              loss_->backward_x(x_view, y_view, weights..., *workspace_, factors, 1.0F, axes.view<X>(gradients.back()),
+                                GradientMode::overwrite, stream(x));
+            });
           }
         }
         if constexpr (is_gradient_type<Y>) {
           if (wants_y) {
             gradients.push_back(axes.empty_gradient(y));
-            loss_->backward(x_view, y_view, *workspace_, factor, 1.0F, axes.view<Y>(gradients.back()),
-                            GradientMode::overwrite, stream(y));
+            axes.with_weights(weight, [&](auto const&... weights) {
+              loss_->backward(x_view, y_view, weights..., *workspace_, factors, 1.0F, axes.view<Y>(gradients.back()),
+                              GradientMode::overwrite, stream(y));
+            });
           }
         }
       });
     });
     if (is_double) {
       for (auto& gradient : gradients) {
-        gradient.mul_(grad_loss);
+        std::vector<std::int64_t> sizes(static_cast<std::size_t>(gradient.dim()), 1);
+        sizes[0] = grad_loss.numel();
+        gradient.mul_(grad_loss.view(sizes));
       }
     }
     return gradients;

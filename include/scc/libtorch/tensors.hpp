@@ -89,15 +89,56 @@ inline at::Tensor with_channels_of(at::Tensor const& other, at::Tensor const& te
   return tensor.expand(sizes);
 }
 
-/// The axis of volumes [N, C, D, H, W] that can be stepped through as one with the next in both tensors, as an
-/// ImageBatch has only C, H and W; none if there is no such axis.
-inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Tensor const& b) {
+/// Throws std::invalid_argument unless `weight` can weight the pixels of `images`: all of them, those of one channel or image
+/// for the others too, or [H, W] ([D, H, W] for volumes) for all.
+inline void require_weight(at::Tensor const& images, at::Tensor const& weight) {
+  auto const type = weight.scalar_type();
+  bool const is_weight = type == at::kBool || type == at::kByte || type == at::kFloat || type == at::kDouble ||
+                         type == at::kHalf || type == at::kBFloat16;
+  if (!is_weight || weight.layout() != at::kStrided) {
+    throw std::invalid_argument("scc: the weight is " + tensor_text(weight) +
+                                ", must be dense, and bool, uint8, float, double, half or bfloat16");
+  }
+  if (weight.requires_grad()) {
+    throw std::invalid_argument("scc: the weight requires a gradient, which the loss does not have; pass its detach()");
+  }
+  std::int64_t const dimensions = images.dim(), first_of_pixels = dimensions == 3 ? 1 : 2;
+  std::int64_t const missing = dimensions - weight.dim();
+  bool fits = (missing == 0 || missing == first_of_pixels) && weight.device() == images.device();
+  for (std::int64_t axis = missing; fits && axis < dimensions; ++axis) {
+    std::int64_t const extent = weight.size(axis - missing);
+    fits = extent == images.size(axis) || (axis < first_of_pixels && extent == 1);
+  }
+  if (!fits) {
+    throw std::invalid_argument(
+      "scc: the weight is " + tensor_text(weight) + " but the images are " + tensor_text(images) +
+      "; it must be on their device and have their shape, where N and C may be 1, or the shape "
+      "of their pixels, [H, W] or [D, H, W]");
+  }
+}
+
+/// A weight that require_weight() accepts in the shape of the images, as a view; in a type that is read where it is: a bool
+/// as bytes, and what has 16 bits as float.
+inline at::Tensor with_shape_of(at::Tensor const& images, at::Tensor const& weight) {
+  at::Tensor result = weight;
+  if (weight.scalar_type() == at::kBool) {
+    result = weight.view(at::kByte);
+  } else if (weight.element_size() == 2) {
+    result = weight.to(at::kFloat);
+  }
+  return result.resolve_neg().expand(images.sizes());
+}
+
+/// The axis of volumes [N, C, D, H, W] that can be stepped through as one with the next in all tensors, of which the
+/// weight may be undefined, as an ImageBatch has only C, H and W; none if there is no such axis.
+inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Tensor const& b,
+                                                    at::Tensor const& weight) {
   auto const fits = [](at::Tensor const& tensor, std::int64_t axis) {
     std::int64_t const inner = tensor.size(axis + 1);
     return tensor.size(axis) <= 1 || inner <= 1 || tensor.stride(axis) == inner * tensor.stride(axis + 1);
   };
   for (std::int64_t const axis : {2, 3, 1}) {
-    if (fits(a, axis) && fits(b, axis)) {
+    if (fits(a, axis) && fits(b, axis) && (!weight.defined() || fits(weight, axis))) {
       return axis;
     }
   }
@@ -109,11 +150,12 @@ inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Ten
 /// The sample of an image is the set of its pixel pairs, so any split of the axes will do that is the same in all tensors.
 class ImageAxes {
 public:
-  /// @param a, b  Of the same shape; volumes must have a collapsible_axis().
+  /// @param a, b    Of the same shape; volumes must have a collapsible_axis().
+  /// @param weight  Likewise, or undefined.
   /// @throws std::logic_error if they have none: hooks on saved tensors can bring them back with other strides.
-  ImageAxes(at::Tensor const& a, at::Tensor const& b)
+  ImageAxes(at::Tensor const& a, at::Tensor const& b, at::Tensor const& weight)
       : dimensions_(a.dim()),
-        collapsed_(a.dim() == 5 ? collapsible_axis(a, b) : std::nullopt) {
+        collapsed_(a.dim() == 5 ? collapsible_axis(a, b, weight) : std::nullopt) {
     if (dimensions_ == 5 && !collapsed_) {
       throw std::logic_error("scc: no two axes of the volumes can be stepped through as one");
     }
@@ -143,6 +185,22 @@ public:
             strides[1],
             strides[2],
             strides[3]};
+  }
+
+  /// Calls body(a view of the weights), or body() if `weight` is undefined.
+  ///
+  /// @param weight  As with_shape_of() makes it.
+  template <class Body>
+  void with_weights(at::Tensor const& weight, Body const& body) const {
+    if (!weight.defined()) {
+      body();
+    } else if (weight.scalar_type() == at::kDouble) {
+      body(view<double const>(weight));
+    } else if (weight.scalar_type() == at::kFloat) {
+      body(view<float const>(weight));
+    } else {
+      body(view<std::uint8_t const>(weight));
+    }
   }
 
   /// Uninitialised memory for the gradient of `tensor`: in its layout if that is dense, otherwise contiguous.

@@ -79,6 +79,8 @@ using BlockReduce = cub::BlockReduce<T, Threads, cub::BLOCK_REDUCE_WARP_REDUCTIO
 /// The block as the team that solves an image.
 class BlockTeam {
 public:
+  template <class Number>
+  using Row = Number;
   static constexpr int tile_rows = 2, tile_columns = 1;
 
   __device__ explicit BlockTeam(int rank) : rank_(rank) {}
