@@ -10,13 +10,16 @@
 /// Counters: `ns_per_pixel` is wall time times threads, per pixel; `GB/s` counts each pixel that is read and each
 /// gradient that is written once per pass. `rsmi_error` and `gradient_error` (relative, Euclidean norm) of the first
 /// image are against the dense evaluation of exact.hpp where the image is small (`_vs_reference`), else against the
-/// same loss with double pixels and a tolerance of 1e-9 (`_vs_double`).
+/// same loss with double pixels and a tolerance of 1e-9 (`_vs_double`). Rows named `mask` weigh the pixels by a mask of
+/// floats that all channels share, random for each pixel, which is the worst for branches; those named `weights` by numbers
+/// in (0, 1]. They are neighbours of the row without weights, and have no errors: tests measure these.
 
 #include <benchmark/benchmark.h>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <scc/scc.hpp>
 #include <string>
 #include <type_traits>
@@ -41,6 +44,7 @@ using scc_bench::Size;
 using scc_bench::value_of;
 
 enum class Pass { forward, backward, forward_backward };
+enum class Weights { none, mask, numbers };
 
 struct Configuration {
   char const* name;
@@ -55,6 +59,7 @@ struct Row {
   Size size;
   std::int64_t batch;
   int threads;
+  Weights weights = Weights::none;
 };
 
 /// Chebyshev at its default parameters, the histogram at a bandwidth that needs it; the reciprocal kernel grows too
@@ -98,6 +103,11 @@ public:
   ImageBatch<X const> x() const { return view(x_.data()); }
   ImageBatch<Y const> y() const { return view(y_.data()); }
   ImageBatch<G> gradient() { return view(gradient_.data()); }
+  ImageBatch<float const> weight(Weights weights) const {
+    auto const& numbers = weights == Weights::mask ? mask_ : numbers_;
+    auto const plane = ImageBatch<float const>::contiguous(numbers.data(), batch_, 1, size_.height, size_.width);
+    return {plane.data, batch_, size_.channels, plane.height, plane.width, plane.image_stride, 0, plane.row_stride, 1};
+  }
   std::int64_t total_pixels() const { return batch_ * size_.pixels(); }
 
   /// The first image: what errors are measured on.
@@ -130,6 +140,13 @@ private:
     fill(scene.x, x_);
     fill(scene.y, y_);
     gradient_.resize(static_cast<std::size_t>(total_pixels()));
+    std::mt19937 generator(1);
+    mask_.clear();
+    numbers_.clear();
+    for (std::int64_t k = 0; k < batch * size.height * size.width; ++k) {
+      numbers_.push_back(static_cast<float>(generator() % 1000 + 1) / 1000.0F);
+      mask_.push_back(numbers_.back() > 0.5F ? 1.0F : 0.0F);
+    }
   }
 
   template <class T>
@@ -147,6 +164,7 @@ private:
   std::vector<X> x_;
   std::vector<Y> y_;
   std::vector<G> gradient_;
+  std::vector<float> mask_, numbers_;  // [batch, 1, height, width]
 };
 
 /// What the first image should give, and whether that is the dense evaluation.
@@ -204,29 +222,41 @@ void measure(benchmark::State& state, Row const& row) {
   auto& images = Images<X, Y, G>::of(row.size, row.batch);
   scc::cpu::Loss const loss(row.options);
   scc::cpu::Workspace workspace;
-  loss.forward(images.x(), images.y(), workspace);
+  bool const is_weighted = row.weights != Weights::none;
+  auto const weight = images.weight(row.weights);
+  auto const forward = [&] {
+    return is_weighted ? loss.forward(images.x(), images.y(), weight, workspace)
+                       : loss.forward(images.x(), images.y(), workspace);
+  };
+  auto const backward = [&] {
+    if constexpr (!std::is_same_v<Y, std::uint8_t>) {
+      is_weighted ? loss.backward(images.x(), images.y(), weight, workspace, 1, images.gradient())
+                  : loss.backward(images.x(), images.y(), workspace, 1, images.gradient());
+      benchmark::ClobberMemory();
+    }
+  };
+  forward();
 
   using Clock = std::chrono::steady_clock;
   Clock::time_point const start = Clock::now();
   for ([[maybe_unused]] auto _ : state) {
     if (pass != Pass::backward) {
-      benchmark::DoNotOptimize(loss.forward(images.x(), images.y(), workspace));
+      benchmark::DoNotOptimize(forward());
     }
-    if constexpr (!std::is_same_v<Y, std::uint8_t>) {
-      if (pass != Pass::forward) {
-        loss.backward(images.x(), images.y(), workspace, 1, images.gradient());
-        benchmark::ClobberMemory();
-      }
+    if (pass != Pass::forward) {
+      backward();
     }
   }
   double const seconds = std::chrono::duration<double>(Clock::now() - start).count();
 
   auto const pixels = static_cast<double>(images.total_pixels()) * static_cast<double>(state.iterations());
-  double const read = sizeof(X) + sizeof(Y), written = sizeof(G);
+  double const read = sizeof(X) + sizeof(Y) + (is_weighted ? sizeof(float) : 0), written = sizeof(G);
   double const bytes = pass == Pass::forward ? read : pass == Pass::backward ? read + written : 2 * read + written;
   state.counters["ns_per_pixel"] = seconds * row.threads / pixels * 1e9;
   state.counters["GB/s"] = bytes * pixels / seconds * 1e-9;
-  add_error_counters(state, loss, row, images);
+  if (!is_weighted) {
+    add_error_counters(state, loss, row, images);
+  }
 }
 
 void measure_plan(benchmark::State& state, Options const& options) {
@@ -268,12 +298,12 @@ char const* name(Pass pass) {
 
 template <class X, class Y, class G>
 void add_pass(Pass pass, Configuration const& configuration, char const* types, Size const& size, std::int64_t batch,
-              int threads) {
+              int threads, Weights weights = Weights::none) {
   std::string const shape =
     std::to_string(size.height) + 'x' + std::to_string(size.width) + 'x' + std::to_string(size.channels);
   std::string const row_name = std::string(name(pass)) + '/' + configuration.name + '/' + types + '/' + shape +
                                "/batch_" + std::to_string(batch) + "/threads_" + std::to_string(threads);
-  Row const row{row_name, pass, configuration.options, size, batch, threads};
+  Row const row{row_name, pass, configuration.options, size, batch, threads, weights};
   add_row(row_name, [row](benchmark::State& state) { measure<X, Y, G>(state, row); });
 }
 
@@ -295,6 +325,13 @@ void add_all_rows() {
   }
 
   Size const middle = sizes[1];
+  for (auto const& configuration : {all[0], all[2]}) {
+    for (Pass const pass : {Pass::forward, Pass::backward}) {
+      add_pass<float, float, float>(pass, configuration, "float_beside_weights", middle, 1, 1);
+      add_pass<float, float, float>(pass, configuration, "float_and_mask", middle, 1, 1, Weights::mask);
+      add_pass<float, float, float>(pass, configuration, "float_and_weights", middle, 1, 1, Weights::numbers);
+    }
+  }
   for (Pass const pass : {Pass::forward, Pass::backward}) {
     add_pass<double, double, double>(pass, all[0], "double", middle, 1, 1);
     add_pass<Eigen::half, Eigen::half, Eigen::half>(pass, all[0], "half", middle, 1, 1);

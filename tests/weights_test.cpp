@@ -472,6 +472,21 @@ TEMPLATE_TEST_CASE("what a pixel of weight 0 holds means nothing", "", float, do
   }
 }
 
+TEST_CASE("a pixel counts however small its weight is beside others") {
+  Shape const shape{1, 1, 5, 60};
+  Pair<float> pair(shape, 115);
+  std::vector<double> values(shape.size(), 1.0);
+  values[77] = 1e-60;
+  pair.x.pixels[77] = std::numeric_limits<float>::quiet_NaN();
+  Weights<double> const weight(shape, values);
+  for (auto const& setup : both_bases()) {
+    INFO(setup.name);
+    Workspace workspace;
+    CHECK(std::isnan(Loss(setup.options).forward(pair.x.view(), pair.y.view(), weight.view(), workspace)));
+    CHECK(workspace.diagnostics().x_nan == 1);
+  }
+}
+
 TEST_CASE("accumulating adds nothing to pixels of weight 0") {
   Pair<float> const pair({1, 3, 7, 61}, 121);
   std::vector<double> const values = random_weights(pair.shape.size(), 122);
