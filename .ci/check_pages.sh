@@ -17,8 +17,8 @@ if [[ $("$lychee" --version 2> /dev/null) != "lychee 0.24.2" ]]; then
 fi
 list '*.md' | xargs -d '\n' "$lychee" --offline --include-fragments --no-progress
 
-# Words that are right: "statics", objects of static storage.
-list ':!tests/data' | xargs -d '\n' codespell --ignore-words-list=statics
+# Words that are right: "statics", objects of static storage; "nce", noise contrastive estimation.
+list ':!tests/data' | xargs -d '\n' codespell --ignore-words-list=statics,nce
 
 # Lines of at most 120 characters, but for tables and the targets of links; pages of at most 200 lines, README.md 100.
 too_long=0

@@ -264,6 +264,25 @@ TEST_CASE("histograms of every size agree with the CPU's") {
   }
 }
 
+TEST_CASE("systems of every size agree with the CPU's") {
+  struct {
+    double bandwidth;
+    int centers, least, most;  // unknowns
+  } const sizes[] = {{1, 2, 1, 4},     {1, 9, 17, 32},    {0.5, 6, 33, 48},  {0.2, 8, 49, 64},
+                     {0.5, 9, 65, 80}, {0.4, 11, 81, 96}, {0.4, 12, 97, 144}};
+  for (auto const& size : sizes) {
+    Options options;
+    options.basis = Basis::chebyshev;
+    options.bandwidth = size.bandwidth;
+    options.centers_per_axis = size.centers;
+    Plan const plan(options);
+    INFO(plan.unknowns() << " unknowns");
+    CHECK(plan.unknowns() >= size.least);
+    CHECK(plan.unknowns() <= size.most);
+    check_agreement<double>(plan, {1, 1, 47, 53}, double_bounds);
+  }
+}
+
 TEST_CASE("results agree with the CPU's whatever the options") {
   for (auto const& one : option_cases()) {
     INFO(one.name);
@@ -294,6 +313,67 @@ TEST_CASE("results agree with the CPU's whatever the shape of the batch") {
       check_agreement<float>(shape.images < 10 ? plan : small_plan, shape, few);
       check_agreement<double>(shape.images < 10 ? plan : small_plan, shape, double_bounds);
     }
+  }
+}
+
+namespace {
+
+/// The GPU on pixels of type T with weights of type W against the CPU on double pixels with the same weights.
+template <class T, class W>
+void check_weighted_agreement(Plan const& plan, Shape const& shape, Shape const& kept, Bounds bounds) {
+  INFO(text(plan) << ", " << type_name<T>() << ", weights " << type_name<W>() << ' ' << text(kept) << " for "
+                  << text(shape));
+  PairOn<T> const pair(plan.options(), shape);
+  std::vector<double> const values = random_values(kept.size(), 5, -100, 255);
+  auto const weights = std::make_unique<W[]>(kept.size());  // std::vector<bool> has no array
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    weights[k] = static_cast<W>(std::max(std::round(values[k]), 0.0));
+  }
+  auto const weight = repeated(
+    ImageBatch<W const>::contiguous(weights.get(), kept.images, kept.channels, kept.height, kept.width), shape);
+  auto const run = [&](auto const& loss, auto const& x, auto const& y, auto& workspace, auto number) {
+    using Number = decltype(number);
+    Batch<Number> dx(shape), dy(shape);
+    double const value = loss.forward(x.view(), y.view(), weight, workspace);
+    loss.backward_xy(x.view(), y.view(), weight, workspace, 1.0, dx.view(), dy.view());
+    return Results<Number>{value, workspace.rsmi(), dx.pixels, dy.pixels};
+  };
+  scc::cpu::Workspace cpu_workspace;
+  auto const expected =
+    run(scc::cpu::Loss(plan), widened(plan.options(), pair.x), widened(plan.options(), pair.y), cpu_workspace, 0.0);
+  Workspace workspace;
+  check_near(run(Loss(plan), pair.x, pair.y, workspace, T()), expected, bounds);
+}
+
+}  // namespace
+
+TEST_CASE("weighted pixels agree with the CPU's, whatever kernels work on them") {
+  Shape const shape{3, 2, 24, 52}, mask{3, 1, 24, 52};
+  Options chebyshev, histogram;
+  chebyshev.basis = Basis::chebyshev;
+  histogram.basis = Basis::histogram;
+  histogram.centers_per_axis = 4;
+  // Triangles of both sizes and tiles; bins.
+  for (Plan const& plan : {Plan(chebyshev, 11), Plan(chebyshev, 17), Plan(chebyshev, 20), Plan(histogram, 35)}) {
+    check_weighted_agreement<float, float>(plan, shape, mask, float_bounds);
+    check_weighted_agreement<float, std::uint8_t>(plan, shape, shape, float_bounds);
+    check_weighted_agreement<float, double>(plan, shape, mask, float_bounds);
+    check_weighted_agreement<double, float>(plan, shape, mask, double_bounds);
+    check_weighted_agreement<double, double>(plan, shape, shape, double_bounds);
+  }
+}
+
+TEMPLATE_TEST_CASE("weights of any type agree with the CPU's, whatever they are repeated for", "", bool, std::uint8_t,
+                   Eigen::half, Eigen::bfloat16, float, double) {
+  Shape const shape{2, 3, 19, 43};  // no row is whole groups of pixels
+  for (auto const& setup : both_bases()) {
+    Plan const plan(setup.options);
+    for (Shape const& kept :
+         {shape, Shape{2, 1, 19, 43}, Shape{1, 1, 19, 43}, Shape{1, 3, 1, 43}, Shape{2, 3, 19, 1}}) {
+      check_weighted_agreement<float, TestType>(plan, shape, kept, float_bounds);
+    }
+    check_weighted_agreement<double, TestType>(plan, shape, {2, 1, 19, 43}, double_bounds);
+    check_weighted_agreement<float, TestType>(plan, straddling, straddling, float_bounds);
   }
 }
 

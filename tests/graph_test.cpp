@@ -104,18 +104,27 @@ template <class T>
 struct Step {
   Shape shape;
   DeviceArray<T> x, y, dx, dy;
-  DeviceArray<float> grad_loss{{1.0F}};
+  DeviceArray<float> grad_loss, weight;
+  bool has_weight;
 
-  explicit Step(Shape extents)
+  explicit Step(Shape extents, bool with_weights = false)
       : shape(extents),
         x(std::vector<T>(shape.size())),
         y(x.read()),
         dx(x.read()),
-        dy(x.read()) {}
+        dy(x.read()),
+        grad_loss(std::vector<float>(static_cast<std::size_t>(shape.images))),
+        weight(std::vector<float>(shape.size() / static_cast<std::size_t>(shape.channels))),
+        has_weight(with_weights) {}
 
   ImageBatch<T> view(DeviceArray<T> const& array) const {
     return ImageBatch<T>::contiguous(array.data(), shape.images, shape.channels, shape.height, shape.width);
   }
+  /// One mask for all channels.
+  ImageBatch<float> weight_view() const {
+    return repeated(ImageBatch<float>::contiguous(weight.data(), shape.images, 1, shape.height, shape.width), shape);
+  }
+  scc::gpu::GradLoss for_each_image() const { return {grad_loss.data(), shape.images}; }
 
   /// Puts new pixels, another weight, and a gradient of another loss into the buffers.
   void refill(unsigned seed) {
@@ -124,11 +133,22 @@ struct Step {
     y.write(pair.y.pixels);
     dx.write(Batch<T>(shape, random_values(shape.size(), seed + 2)).pixels);
     dy.write(Batch<T>(shape, T(7)).pixels);
-    grad_loss.write({static_cast<float>(seed) + 0.25F});
+    grad_loss.write(std::vector<float>(static_cast<std::size_t>(shape.images), static_cast<float>(seed) + 0.25F));
+    weight.write(Batch<float>({shape.images, 1, shape.height, shape.width},
+                              random_values(shape.size() / static_cast<std::size_t>(shape.channels), seed + 3, 0, seed))
+                   .pixels);
   }
 
   /// Both passes: the gradient of x is added to what is there.
   void enqueue(scc::gpu::Loss const& loss, scc::gpu::Workspace& workspace) const {
+    if (has_weight) {
+      loss.forward(view(x), view(y), weight_view(), workspace, stream());
+      loss.backward(view(x), view(y), weight_view(), workspace, for_each_image(), 0.5F, view(dy),
+                    GradientMode::overwrite, stream());
+      loss.backward_x(view(x), view(y), weight_view(), workspace, nullptr, 100.0F, view(dx), GradientMode::accumulate,
+                      stream());
+      return;
+    }
     loss.forward(view(x), view(y), workspace, stream());
     loss.backward(view(x), view(y), workspace, grad_loss.data(), 0.5F, view(dy), GradientMode::overwrite, stream());
     loss.backward_x(view(x), view(y), workspace, nullptr, 100.0F, view(dx), GradientMode::accumulate, stream());
@@ -141,11 +161,11 @@ struct Step {
 };
 
 template <class T>
-void check_replays(Setup const& setup, Shape const& shape) {
+void check_replays(Setup const& setup, Shape const& shape, bool with_weights) {
   INFO(setup.name << ", " << type_name<T>());
   scc::gpu::Loss const loss(setup.options);
   scc::gpu::Workspace captured(loss, shape.images, stream()), direct(loss, shape.images, stream());
-  Step<T> step(shape);
+  Step<T> step(shape, with_weights);
   Graph graph([&] { step.enqueue(loss, captured); });
   CHECK(same_bits(step.dx.read(), std::vector<T>(shape.size())));  // captured, not done
   for (unsigned seed = 1; seed <= 2; ++seed) {
@@ -164,8 +184,9 @@ void check_replays(Setup const& setup, Shape const& shape) {
 
 TEST_CASE("replays of a captured step do what calls do, to the bit") {
   for (auto const& setup : setups_of_all_kernels()) {
-    check_replays<float>(setup, {3, 3, 19, 31});
-    check_replays<double>(setup, {3, 1, 19, 31});
+    check_replays<float>(setup, {3, 3, 19, 31}, false);
+    check_replays<float>(setup, {2, 3, 19, 31}, true);
+    check_replays<double>(setup, {3, 1, 19, 31}, false);
   }
 }
 
@@ -202,28 +223,64 @@ TEST_CASE("a forward pass is two kernels, with bins a memset before them, a back
   }
 }
 
-TEST_CASE("a pass that was captured and never launched leaves nothing behind") {
+TEST_CASE("weights take one kernel more in a forward pass, and none in a backward pass") {
+  Step<float> step({3, 3, 19, 31});
+  step.refill(1);
+  auto const x = step.view(step.x), y = step.view(step.y), dx = step.view(step.dx), dy = step.view(step.dy);
+  auto const weight = step.weight_view();
   for (auto const& setup : setups_of_all_kernels()) {
     INFO(setup.name);
     scc::gpu::Loss const loss(setup.options);
-    scc::gpu::Workspace workspace(loss, 3, stream()), other(loss, 3, stream());
-    Step<float> step({3, 3, 19, 31});
-    step.refill(1);
-    step.enqueue(loss, other);
-    auto const expected = step.read(other);
-    auto const check_pass = [&] {
+    scc::gpu::Workspace workspace(loss, 3, stream());
+    std::size_t const memsets = loss.plan().basis() == scc::Basis::histogram ? 1 : 0;
+    Graph const forward([&] { loss.forward(x, y, weight, workspace, stream()); });
+    CHECK(forward.size() == 3 + memsets);
+    CHECK(forward.count(cudaGraphNodeTypeKernel) == 3);
+    Graph const both([&] {
+      loss.forward_backward(x, y, weight, workspace, step.for_each_image(), 2.0F, dy, GradientMode::overwrite,
+                            stream());
+    });
+    CHECK(both.size() == 4 + memsets);
+    CHECK(both.count(cudaGraphNodeTypeKernel) == 4);
+    Graph const backward([&] {
+      loss.backward(x, y, weight, workspace, step.for_each_image(), 2.0F, dy, GradientMode::accumulate, stream());
+    });
+    CHECK(backward.size() == 1);
+    CHECK(backward.count(cudaGraphNodeTypeKernel) == 1);
+    Graph const backward_x(
+      [&] { loss.backward_x(x, y, weight, workspace, nullptr, 2.0F, dx, GradientMode::overwrite, stream()); });
+    CHECK(backward_x.size() == 1);
+    Graph const backward_xy(
+      [&] { loss.backward_xy(x, y, weight, workspace, nullptr, 2.0F, dx, dy, GradientMode::overwrite, stream()); });
+    CHECK(backward_xy.size() == 2);
+    CHECK(backward_xy.count(cudaGraphNodeTypeKernel) == 2);
+  }
+}
+
+TEST_CASE("a pass that was captured and never launched leaves nothing behind") {
+  for (auto const& setup : setups_of_all_kernels()) {
+    for (bool const with_weights : {false, true}) {
+      INFO(setup.name << (with_weights ? ", weights" : ""));
+      scc::gpu::Loss const loss(setup.options);
+      scc::gpu::Workspace workspace(loss, 3, stream()), other(loss, 3, stream());
+      Step<float> step({3, 3, 19, 31}, with_weights);
       step.refill(1);
-      step.enqueue(loss, workspace);
-      CHECK(same_bits(step.read(workspace), expected));
-    };
-    {
-      Graph const dropped([&] { step.enqueue(loss, workspace); });
+      step.enqueue(loss, other);
+      auto const expected = step.read(other);
+      auto const check_pass = [&] {
+        step.refill(1);
+        step.enqueue(loss, workspace);
+        CHECK(same_bits(step.read(workspace), expected));
+      };
+      {
+        Graph const dropped([&] { step.enqueue(loss, workspace); });
+      }
+      check_pass();
+      {
+        Graph const dropped([&] { step.enqueue(loss, workspace); });
+      }
+      check_pass();
     }
-    check_pass();
-    {
-      Graph const dropped([&] { step.enqueue(loss, workspace); });
-    }
-    check_pass();
   }
 }
 

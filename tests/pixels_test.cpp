@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <scc/detail/divisor.hpp>
 #include <scc/scc.hpp>
 #include <string>
 #include <tuple>
@@ -235,6 +236,30 @@ TEMPLATE_TEST_CASE("what lies between the elements of a gradient is left alone",
         loss.backward(x.view(), y.view(), workspace, grad_loss, dy.view(), mode);
         CHECK(dy.gaps_are_untouched());
         CHECK(same_bits(dy.dense(), expected.pixels));
+      }
+    }
+  }
+}
+
+TEST_CASE("a divisor gives the quotients of all numbers below 2^31") {
+  constexpr std::uint32_t end = std::uint32_t{1} << 31;
+  std::vector<std::uint32_t> divisors{3, 5, 6, 7, 10, 641, 1000, 65537, 1234567, 715827883, 1431655765, end - 1};
+  for (std::uint32_t power = 1; power < end; power *= 2) {
+    divisors.insert(divisors.end(), {power, power + 1, power > 1 ? power - 1 : 1});
+  }
+  for (std::uint32_t const divisor : divisors) {
+    scc::Divisor const by(divisor);
+    std::uint32_t const largest = (end - 1) / divisor;  // quotient
+    std::vector<std::uint32_t> numbers{0, 1, end - 2, end - 1};
+    for (std::uint32_t const quotient : {std::uint32_t{1}, std::uint32_t{2}, largest / 2, largest - 1, largest}) {
+      for (std::uint32_t const offset : {0, 1, 2}) {
+        numbers.push_back(quotient * divisor + offset - 1);  // about a multiple; wraps around below the first
+      }
+    }
+    for (std::uint32_t const number : numbers) {
+      if (number < end) {
+        CAPTURE(number, divisor);
+        CHECK(by.quotient(number) == number / divisor);
       }
     }
   }

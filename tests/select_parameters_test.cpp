@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <random>
 #include <scc/scc.hpp>
 #include <stdexcept>
@@ -70,14 +71,14 @@ std::vector<std::size_t> dealt(Folds const& folds, Shape const& shape) {
   return fold_of_pixel;
 }
 
-/// The pixels of one image and their folds.
+/// The pixels of one image, their weights and their folds.
 struct Sample {
-  std::vector<double> x, y;
+  std::vector<double> x, y, weight;
   std::vector<std::size_t> fold;
 };
 
 template <class T>
-std::vector<Sample> samples(Pair<T> const& pair, Folds const& folds) {
+std::vector<Sample> samples(Pair<T> const& pair, Folds const& folds, std::vector<double> const& weights) {
   auto const fold_of_pixel = dealt(folds, pair.x.shape);
   auto const pixels = static_cast<std::size_t>(pair.x.shape.pixels());
   std::vector<Sample> images(static_cast<std::size_t>(pair.x.shape.images));
@@ -85,22 +86,28 @@ std::vector<Sample> samples(Pair<T> const& pair, Folds const& folds) {
     for (std::size_t pixel = image * pixels; pixel < (image + 1) * pixels; ++pixel) {
       images[image].x.push_back(static_cast<double>(pair.x.pixels[pixel]));
       images[image].y.push_back(static_cast<double>(pair.y.pixels[pixel]));
+      images[image].weight.push_back(weights[pixel]);
       images[image].fold.push_back(fold_of_pixel[pixel]);
     }
   }
   return images;
 }
+template <class T>
+std::vector<Sample> samples(Pair<T> const& pair, Folds const& folds) {
+  return samples(pair, folds, std::vector<double>(pair.x.pixels.size(), 1.0));
+}
 
 /// h, H and alpha, from their definition, of the pixels whose fold is this one, or is not.
 scc::Statistics dense(Options const& options, Sample const& sample, std::size_t fold, bool is_held_out) {
-  std::vector<double> x, y;
+  std::vector<double> x, y, weight;
   for (std::size_t pixel = 0; pixel < sample.x.size(); ++pixel) {
     if ((sample.fold[pixel] == fold) == is_held_out) {
       x.push_back(sample.x[pixel]);
       y.push_back(sample.y[pixel]);
+      weight.push_back(sample.weight[pixel]);
     }
   }
-  return scc::reference_statistics(options, x, y);
+  return scc::reference_statistics(options, x, y, weight);
 }
 
 /// The table of a cross-validation by its definition.
@@ -120,7 +127,7 @@ std::vector<CandidateScore> dense_table(Options options, std::vector<Sample> con
           scc::Statistics const judge = dense(options, image, fold, true);
           criteria[fold] += (0.5 * alpha.dot(judge.H * alpha) - judge.h.dot(alpha)) / count;
         }
-        rsmi += scc::reference_statistics(options, image.x, image.y).rsmi / count;
+        rsmi += scc::reference_statistics(options, image.x, image.y, image.weight).rsmi / count;
       }
       double mean = 0, squares = 0;
       for (double const criterion : criteria) {
@@ -199,6 +206,90 @@ TEST_CASE("every criterion, and the choice, agree with dense matrices", "[select
       CHECK(selection.options.beta == options.beta);
     }
   }
+}
+
+TEST_CASE("weighted criteria agree with dense matrices", "[select_parameters]") {
+  Pair<double> const pair({2, 3, 9, 14});
+  // Some are 0, though in no square of 4 x 4 all of them.
+  std::vector<double> weights = random_values(pair.x.pixels.size(), 8, -0.5, 2);
+  for (double& weight : weights) {
+    weight = std::max(weight, 0.0);
+  }
+  Batch<float> const weight(pair.x.shape, weights);
+  std::vector<double> const rounded(weight.pixels.begin(), weight.pixels.end());
+  Options options;
+  options.centers_per_axis = 6;
+  options.tolerance = 1e-10;
+  Candidates const candidates{{0.3, 0.15, 1.2}, {0.3, 0.001, 0.02}};
+  Folds const folds = folds_of(5, 4, 99);
+  Selection const selection =
+    scc::select_parameters(options, pair.x.view(), pair.y.view(), weight.view(), candidates, folds);
+  check_table(selection, dense_table(options, samples(pair, folds, rounded), candidates, 5), 1e-7);
+  std::vector<double> const ones(rounded.size(), 1.0);
+  CHECK(std::abs(selection.table[0].criterion -
+                 dense_table(options, samples(pair, folds, ones), candidates, 5)[0].criterion) > 1e-4);
+}
+
+TEST_CASE("a selection by a mask is that of the pixels in it", "[select_parameters]") {
+  Shape const shape{1, 1, 12, 20};
+  Pair<double> pair(shape);
+  Batch<std::uint8_t> mask(shape);
+  std::vector<double> x, y;
+  for (std::size_t pixel = 0; pixel < pair.x.pixels.size(); ++pixel) {
+    if (pixel % 3 == 1 || pixel > 100) {
+      mask.pixels[pixel] = 1;
+      x.push_back(pair.x.pixels[pixel]);
+      y.push_back(pair.y.pixels[pixel]);
+    } else {
+      pair.x.pixels[pixel] = std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  Pair<double> of_mask({1, 1, 1, static_cast<std::int64_t>(x.size())});
+  of_mask.x.pixels = x;
+  of_mask.y.pixels = y;
+  Options const options;
+  Candidates const candidates{{0.3, 1}, {0.001, 0.05}};
+  Folds const folds = folds_of(4, 0);
+  Selection const masked =
+    scc::select_parameters(options, pair.x.view(), pair.y.view(), mask.view(), candidates, folds);
+  check_table(masked, select(options, of_mask, candidates, folds).table, 1e-9);
+  CHECK(masked.images == 1);
+}
+
+TEST_CASE("folds without weight, and images without, are left out", "[select_parameters]") {
+  Options const options;
+  Candidates const candidates{{0.3, 1}, {0.001, 0.05}};
+  // Two of four squares have weight, and are all that two folds can have.
+  Pair<double> const pair({1, 1, 8, 8});
+  std::unique_ptr<bool[]> const memory(new bool[128]());
+  std::fill(memory.get(), memory.get() + 32, true);
+  auto const weight_of = [&](std::int64_t images) {
+    return scc::ImageBatch<bool const>::contiguous(memory.get(), images, 1, 8, 8);
+  };
+  Pair<double> upper({1, 1, 4, 8});
+  std::copy_n(pair.x.pixels.begin(), 32, upper.x.pixels.begin());
+  std::copy_n(pair.y.pixels.begin(), 32, upper.y.pixels.begin());
+  auto const expected = select(options, upper, candidates, folds_of(2, 4)).table;
+  check_table(scc::select_parameters(options, pair.x.view(), pair.y.view(), weight_of(1), candidates, folds_of(3, 4)),
+              expected, 1e-9);
+
+  // The second image has no weight.
+  Pair<double> two({2, 1, 8, 8});
+  std::copy_n(pair.x.pixels.begin(), 64, two.x.pixels.begin());
+  std::copy_n(pair.y.pixels.begin(), 64, two.y.pixels.begin());
+  Selection const of_two =
+    scc::select_parameters(options, two.x.view(), two.y.view(), weight_of(2), candidates, folds_of(3, 4));
+  check_table(of_two, expected, 1e-9);
+  CHECK(of_two.images == 1);
+
+  auto const refusal = [&] {
+    return message_of(
+      [&] { scc::select_parameters(options, pair.x.view(), pair.y.view(), weight_of(1), candidates, folds_of(3, 4)); });
+  };
+  std::fill(memory.get(), memory.get() + 32, false);
+  CHECK_THAT(refusal(), contains("no image was added"));
+  memory[0] = true;
+  CHECK_THAT(refusal(), contains("no image has weight in two folds"));
 }
 
 TEST_CASE("the choice on a picture at default options is that of dense matrices", "[select_parameters]") {
@@ -470,6 +561,13 @@ TEST_CASE("bad input of a selection is refused", "[select_parameters]") {
   half_bad.x.pixels[5] = 3;
   half_bad.y.pixels[70] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THAT(add(half_bad.x.view(), half_bad.y.view()), contains("image 1 has 0 NaN pixels in x and 1 in y"));
+  CHECK(same_table(validation.result(), before));
+  Batch<float> weight({1, 3, 8, 8}, 1.0F);
+  weight.pixels[100] = -1;
+  CHECK_THAT(message_of([&] { validation.add(pair.x.view(), pair.y.view(), weight.view()); }),
+             contains("image 0 has 1 weights that are negative"));
+  CHECK_THAT(message_of([&] { validation.add(small.x.view(), small.y.view(), weight.view()); }),
+             contains("x is [1, 3, 4, 8] but weight is [1, 3, 8, 8]"));
   CHECK(same_table(validation.result(), before));
   // Nor has the deal moved on.
   validation.add(pair.x.view(), pair.y.view());

@@ -681,8 +681,7 @@ TEST_CASE("a gradient for each image") {
       CHECK(std::abs(value + (workspace.rsmi()[0] + workspace.rsmi()[1] + workspace.rsmi()[2]) / 3) <= 1e-6);
     }
   }
-  CHECK_THAT(message_of([] { GradLoss(nullptr, 2); }),
-             contains("grad_loss has 2 numbers but its data is null"));
+  CHECK_THAT(message_of([] { GradLoss(nullptr, 2); }), contains("grad_loss has 2 numbers but its data is null"));
   // No images, no numbers.
   Batch<float> none({0, 2, 7, 31});
   Workspace workspace;

@@ -4,8 +4,10 @@
 /// @file
 /// The life of a workspace: batches that grow and shrink, moves, and calls that are refused.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -123,5 +125,44 @@ TEST_CASE("a refused call leaves the results of the last forward pass") {
     CHECK(same_bits(workspace.rsmi(), reference.rsmi()));
     loss.backward(scene.x.view(), scene.y.view(), workspace, 1.0, scene.dy.view());
     CHECK(same_bits(scene.dy.pixels, again.dy.pixels));
+  }
+}
+
+TEST_CASE("a value alone is that of the forward pass, and no backward pass may follow") {
+  auto setups = both_bases();
+  // A table of coefficients that fits no block's shared memory, with differences of its own on the GPU.
+  setups.push_back({"large histogram", setups[1].options});
+  setups.back().options.bandwidth = 0.25;
+  for (auto const& setup : setups) {
+    INFO(setup.name);
+    Loss const loss(setup.options);
+    for (std::int64_t const images : {1, 9}) {  // the CPU solves the second batch in the lanes of SIMD registers
+      Scene<float> scene({images, 3, 9, 11});
+      auto const x = scene.x.view(), y = scene.y.view();
+      auto const dy = scene.dy.view();
+      Workspace workspace, reference;
+      double const expected = loss.forward(x, y, reference);
+      CHECK(loss.value(x, y, workspace) == expected);
+      CHECK(same_bits(workspace.rsmi(), reference.rsmi()));
+      CHECK(loss.statistics(workspace, 0).alpha == loss.statistics(reference, 0).alpha);
+      auto const is_refused = [](auto const& call) {
+        return message_of(call).find("call forward() with it first") != std::string::npos;
+      };
+      CHECK(is_refused([&] { loss.backward(x, y, workspace, 1.0, dy); }));
+      CHECK(is_refused([&] { loss.backward_x(x, y, workspace, 1.0, dy); }));
+      CHECK(is_refused([&] { loss.backward_xy(x, y, workspace, 1.0, dy, Batch<float>(scene.shape).view()); }));
+
+      // It neither hides nor keeps what a forward pass leaves.
+      CHECK(loss.forward(x, y, workspace) == expected);
+      CHECK_NOTHROW(loss.backward(x, y, workspace, 1.0, dy));
+      loss.value(x, y, workspace);
+      CHECK(is_refused([&] { loss.backward(x, y, workspace, 1.0, dy); }));
+
+      auto const weight = scene.weight.view();
+      double const weighted = loss.forward(x, y, weight, reference);
+      CHECK(loss.value(x, y, weight, workspace) == weighted);
+      scene.x.pixels.front() = std::numeric_limits<float>::quiet_NaN();
+      CHECK(std::isnan(loss.value(x, y, workspace)));
+    }
   }
 }

@@ -77,6 +77,7 @@ enum class Layout { channels_first, channels_last, mixed };  // mixed: x channel
 struct Configuration {
   char const* name;
   Options options;
+  bool has_mask = false;  ///< Of float, one for all channels
 };
 
 /// One row over pixels.
@@ -127,6 +128,26 @@ scc_bench::Scene const& scene_of(Size const& size) {
   return entry->second;
 }
 
+/// 1 in the middle of a picture, 0 in the outer eighths.
+std::vector<float> mask_of(Size const& size) {
+  std::vector<float> mask;
+  auto const is_inner = [](int k, int extent) { return 8 * k >= extent && 8 * k < 7 * extent; };
+  for (int row = 0; row < size.height; ++row) {
+    for (int column = 0; column < size.width; ++column) {
+      mask.push_back(is_inner(row, size.height) && is_inner(column, size.width) ? 1.0F : 0.0F);
+    }
+  }
+  return mask;
+}
+
+/// A batch of masks as weights of all channels.
+template <class T>
+scc::ImageBatch<T> repeated(scc::ImageBatch<T> mask, Size const& size) {
+  mask.channels = size.channels;
+  mask.channel_stride = 0;
+  return mask;
+}
+
 /// What the CPU says about one image.
 template <class X, class Y>
 scc_bench::Exact const& judgement(Configuration const& configuration, Size const& size) {
@@ -144,8 +165,16 @@ scc_bench::Exact const& judgement(Configuration const& configuration, Size const
     drsmi_dy.resize(y.size());
     scc::cpu::Loss const loss(configuration.options);
     scc::cpu::Workspace workspace;
-    loss.forward_backward(view(std::as_const(x).data(), size, 1, false), view(std::as_const(y).data(), size, 1, false),
-                          workspace, -1, view(drsmi_dy.data(), size, 1, false));
+    auto const x_view = view(std::as_const(x).data(), size, 1, false);
+    auto const y_view = view(std::as_const(y).data(), size, 1, false);
+    auto const gradient = view(drsmi_dy.data(), size, 1, false);
+    if (configuration.has_mask) {
+      std::vector<float> const mask = mask_of(size);
+      auto const weight = repeated(view(mask.data(), {size.height, size.width, 1}, 1, false), size);
+      loss.forward_backward(x_view, y_view, weight, workspace, -1, gradient);
+    } else {
+      loss.forward_backward(x_view, y_view, workspace, -1, gradient);
+    }
     rsmi = workspace.rsmi()[0];
   }
   return entry->second;
@@ -161,11 +190,13 @@ public:
         x_(row.size, row.batch, row.layout != Layout::channels_first),
         y_(row.size, row.batch, row.layout == Layout::channels_last),
         gradient_(row.size, row.batch, row.layout == Layout::channels_last),
+        mask_({row.size.height, row.size.width, 1}, row.batch, false),
         loss_(row.configuration.options),
         workspace_memory_(scc::gpu::Workspace::bytes(loss_, row.batch)),
         workspace_(loss_, row.batch, workspace_memory_.data(), workspace_memory_.bytes()) {
     x_.fill(scene_of(row.size).x);
     y_.fill(scene_of(row.size).y);
+    mask_.fill(mask_of(row.size));
     if (row.pass == Pass::backward) {
       forward();
     }
@@ -180,7 +211,8 @@ public:
   std::size_t workspace_bytes() const { return workspace_memory_.bytes(); }
   std::int64_t total_pixels() const { return row_.batch * row_.size.pixels(); }
   double bytes_per_pixel() const {
-    double const read = sizeof(X) + sizeof(Y), written = sizeof(Y);
+    double const weights = row_.configuration.has_mask ? sizeof(float) / static_cast<double>(row_.size.channels) : 0;
+    double const read = sizeof(X) + sizeof(Y) + weights, written = sizeof(Y);
     return row_.pass == Pass::forward ? read : row_.pass == Pass::backward ? read + written : 2 * read + written;
   }
 
@@ -220,7 +252,12 @@ public:
   }
 
 private:
-  void forward() { loss_.forward(x_.view(), y_.view(), workspace_, stream_); }
+  scc::ImageBatch<float> weight() const { return repeated(mask_.view(), row_.size); }
+
+  void forward() {
+    row_.configuration.has_mask ? loss_.forward(x_.view(), y_.view(), weight(), workspace_, stream_)
+                                : loss_.forward(x_.view(), y_.view(), workspace_, stream_);
+  }
 
   void enqueue_direct() {
     if (row_.pass != Pass::backward) {
@@ -228,8 +265,11 @@ private:
     }
     if (row_.pass != Pass::forward) {
       // This factor makes a derivative about 1 in size, which half can hold.
-      loss_.backward(x_.view(), y_.view(), workspace_, nullptr, static_cast<float>(total_pixels()), gradient_.view(),
-                     scc::GradientMode::overwrite, stream_);
+      auto const scale = static_cast<float>(total_pixels());
+      auto const mode = scc::GradientMode::overwrite;
+      row_.configuration.has_mask
+        ? loss_.backward(x_.view(), y_.view(), weight(), workspace_, nullptr, scale, gradient_.view(), mode, stream_)
+        : loss_.backward(x_.view(), y_.view(), workspace_, nullptr, scale, gradient_.view(), mode, stream_);
     }
   }
 
@@ -246,6 +286,7 @@ private:
   cudaStream_t stream_;
   Images<X> x_;
   Images<Y> y_, gradient_;
+  Images<float> mask_;
   scc::gpu::Loss loss_;
   DeviceMemory workspace_memory_;
   scc::gpu::Workspace workspace_;
@@ -528,6 +569,11 @@ void add_all_rows(Device& device) {
     }
   }
   for (std::int64_t const batch : {1, 16}) {
+    for (Configuration const& configuration :
+         {Configuration{"chebyshev_mask", Options{}, true}, Configuration{"histogram_mask", narrow, true}}) {
+      add_passes<float>(device, "", "float", configuration, Layout::channels_first, middle, batch);
+      add_passes<Eigen::half>(device, "", "half", configuration, Layout::channels_first, middle, batch);
+    }
     for (Configuration const& configuration : {chebyshev, histogram}) {
       Layout const layout = Layout::channels_first;
       add_passes<double>(device, "", "double", configuration, layout, middle, batch);

@@ -48,7 +48,7 @@ whole() {
   expect "$3 is shown by ${4##*/}" grep -qE "(\]\(|src=\"docs/)$3[)\"]" "$4"
 }
 
-# Two runs of examples/translate_digits, of which nothing but the samples is real.
+# Two runs of examples/translate, of which nothing but the samples is real.
 for weight in 0 10; do
   mkdir -p "run_$weight/samples"
   cp "$docs/results/digits.png" "run_$weight/samples/0003000.png"

@@ -4,7 +4,7 @@
 /// @file
 /// Draws pictures of the pages: those of docs/parameters.md, whose numbers it prints, and the four steps in
 /// docs/mathematics.md and the mask in docs/questions.md, from the built-in scene of scc_inspect; and the one of README.md,
-/// from two runs of examples/translate_digits.
+/// from two runs of examples/translate.
 
 #include <cstddef>
 #include <filesystem>
@@ -83,7 +83,7 @@ int main(int count, char** arguments) {
   auto* const masks = app.add_subcommand("masks", "docs/pictures/masks.png: what a mask changes");
   masks->add_option("FILE", file, "a .png or .svg")->required();
   auto* const front = app.add_subcommand("front", "docs/pictures/front.png: digits without and with the constraint");
-  front->add_option("WITHOUT", without, "folder of a run of scc_translate_digits with weight 0")->required();
+  front->add_option("WITHOUT", without, "folder of a run of scc_translate with weight 0")->required();
   front->add_option("WITH", with, "folder of one with another weight")->required();
   front->add_option("FILE", file, "a .png or .svg")->required();
   return run_program(app, count, arguments, [&] {

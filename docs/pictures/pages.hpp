@@ -22,7 +22,7 @@ std::string draw_masks(inspect::ImagePair const& pair, drawing::Format format);
 
 /// One of each digit, and its translations by two translators: trained without the constraint, and with it.
 ///
-/// @param without  Folder that a run of examples/translate_digits has written, with weight 0.
+/// @param without  Folder that a run of examples/translate has written, with weight 0.
 /// @param with     The same with another weight.
 /// @param format   Of the picture.
 /// @throws std::runtime_error that names what is missing in a folder.

@@ -82,4 +82,22 @@ Selection select_parameters(Options const& options, ImageBatch<X> x, ImageBatch<
   return validation.result();
 }
 
+/// Likewise, with a weight for each pixel.
+///
+/// @param options     Kernel, centres, beta, domain and tolerance.
+/// @param x           [images, channels, height, width] input, host memory, values in the domain.
+/// @param y           [images, channels, height, width] translation, likewise.
+/// @param weight      [images, channels, height, width] host memory, >= 0; see cpu::Loss.
+/// @param candidates  At least one bandwidth and one lambda.
+/// @param folds       How pixels are dealt out.
+/// @throws std::invalid_argument as CrossValidation and its functions do; also if there are no images.
+/// @ingroup options
+template <class X, class Y, class W>
+Selection select_parameters(Options const& options, ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight,
+                            Candidates const& candidates, Folds const& folds = {}) {
+  CrossValidation validation(options, candidates, folds);
+  validation.add(x, y, weight);
+  return validation.result();
+}
+
 }  // namespace scc

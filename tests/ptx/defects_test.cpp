@@ -42,7 +42,8 @@ struct Scenario {
   std::size_t shared_memory_bytes;
   BlockOrder order;
   Pair<float> pair;
-  Results<float> expected{};  ///< Of the kernels as they are
+  std::optional<Batch<float>> weight{};  ///< Of all channels
+  Results<float> expected{};             ///< Of the kernels as they are
 };
 
 /// What a run told.
@@ -66,7 +67,17 @@ Results<float> evaluate_in(Scenario const& scenario) {
   ptx::config().multiprocessors = scenario.multiprocessors;
   ptx::config().shared_memory_bytes = scenario.shared_memory_bytes;
   ptx::config().blocks = scenario.order;
-  return evaluate<float>(Loss(scenario.plan), scenario.pair);
+  Loss const loss(scenario.plan);
+  if (!scenario.weight) {
+    return evaluate<float>(loss, scenario.pair);
+  }
+  Pair<float> const& pair = scenario.pair;
+  auto const weight = repeated(scenario.weight->view(), pair.shape);
+  Batch<float> dx(pair.shape), dy(pair.shape);
+  Workspace workspace;
+  double const value = loss.forward(pair.x.view(), pair.y.view(), weight, workspace);
+  loss.backward_xy(pair.x.view(), pair.y.view(), weight, workspace, 1.0, dx.view(), dy.view());
+  return {value, workspace.rsmi(), dx.pixels, dy.pixels};
 }
 
 /// Adds what a run tells.
@@ -120,13 +131,32 @@ std::vector<Scenario> make_scenarios() {
   add_all(make_options(scc::Basis::histogram, 1, 3, 0.05), bins, 1, two_histogram_tiles);
   // Blocks and images straddle each other; the last block to come has seen none of the others before.
   add(scc::Options{}, no_bins, 3, ample, BlockOrder::reverse, {2, 1, 16, 132});
-  // More unknowns than one warp solves.
+  // 100 and 49 unknowns: by the block in shared memory, and in registers.
+  add(make_options(scc::Basis::chebyshev, 0.25, 10), no_bins, 1, ample, BlockOrder::forward, {1, 1, 5, 7});
+  add(make_options(scc::Basis::chebyshev, 0.25, 7), no_bins, 1, ample, BlockOrder::forward, {1, 1, 5, 7});
+  // 71 unknowns.
   Shape const small{1, 1, 5, 7};
   add(make_options(scc::Basis::chebyshev, 0.5, 10), no_bins, 1, ample, BlockOrder::forward, small);
   add(make_options(scc::Basis::chebyshev, 0.5, 10, 0.05), no_bins, 1, ample, BlockOrder::forward, small);
-  // Bins in bands; also solved in device memory.
-  add(make_options(scc::Basis::histogram, 0.5, 9), bins, 6, scarce, BlockOrder::forward, {3, 1, 21, 31});
+  // Bins in bands; also solved in device memory, with coefficients that do not fit shared memory in the backward pass.
+  add(make_options(scc::Basis::histogram, 0.5, 9), 45, 6, scarce, BlockOrder::forward, {3, 1, 21, 31});
   scenarios.back().pair.x.pixels.back() = std::numeric_limits<float>::quiet_NaN();
+  // Weights: several images for a block, and several blocks for an image. The largest weight is of another block than most.
+  auto const add_weighted = [&](scc::Options const& options, int bins, int multiprocessors, Shape const& shape) {
+    add(options, bins, multiprocessors, ample, BlockOrder::forward, shape);
+    Shape const mask{shape.images, 1, shape.height, shape.width};
+    Batch<float> weight(mask, random_values(mask.size(), 2, -0.5, 1));
+    for (float& number : weight.pixels) {
+      number = std::max(number, 0.0F);
+    }
+    weight.pixels.back() = 9;
+    weight.pixels[mask.size() / static_cast<std::size_t>(mask.images) - 1] = 5;
+    scenarios.back().weight = weight;
+  };
+  for (Shape const& shape : {Shape{3, 2, 7, 5}, Shape{2, 2, 64, 132}}) {
+    add_weighted(make_options(scc::Basis::chebyshev, 1, 3), no_bins, 3, shape);
+    add_weighted(make_options(scc::Basis::histogram, 1, 3), bins, 3, shape);
+  }
   for (Scenario& scenario : scenarios) {
     scenario.expected = evaluate_in(scenario);
   }
@@ -281,9 +311,10 @@ struct Defect {
 };
 
 std::vector<Defect> const& defects() {
-  static std::string const triangle = "moments_triangleILi16", histogram = "moments_histogramIf",
-                           solve = "solve_imagesILNS0_11SolveMemoryE0";
-  static std::string const gradient = "gradient_triangleILi16";
+  static std::string const triangle = "moments_triangleILi16ELb1ELb0", histogram = "moments_histogramIfLb0",
+                           solve = "solve_imagesILNS0_11SolveMemoryE0", gradient = "gradient_triangleILi16ELb1ELb0";
+  static std::string const weights = "find_largest_weightsIf", weighted_triangle = "moments_triangleILi16ELb1ELb1",
+                           weighted_gradient = "gradient_triangleILi16ELb1ELb1";
   static std::string const lane = "{ .reg .u32 %lane; .reg .pred %some; mov.u32 %lane, %laneid; ";
   static std::string const atomic = R"(atom\.global\.add\.u64\s+(\S+), (\S+), (\S+);)",
                            without_atomic =
@@ -301,7 +332,7 @@ std::vector<Defect> const& defects() {
      false},
     {"vector load that is not aligned", triangle, "pixels.cuh", "__ldg(reinterpret_cast<uint4 const*>",
      R"((ld\.global\.nc\.v4\.u32\s+.*)\];)", "$1+4];", Check::alignment},
-    {"pixels read past the end of the batch", triangle + "ELb1", "pixels.cuh", "return left > 0 ? group_size",
+    {"pixels read past the end of the batch", triangle, "pixels.cuh", "return left > 0 ? group_size",
      R"(setp\.le\.s64\s+(\S+), (\S+), \S+;)", "setp.lt.s64 $1, $2, 0;", Check::bounds},
     {"sums of a thread zeroed beyond the shared memory", triangle, "moments.cuh", "lane_sums[k] = 0",
      R"((st\.shared\.u64\s+\[%r\d+)(\+\d+)?\])", "$1+400000]", Check::bounds},
@@ -327,7 +358,14 @@ std::vector<Defect> const& defects() {
      Check::undefined_register, false},
     {"carry to the upper half of a bin lost", histogram, "histogram.cuh", "atomicAdd(&high, high_part)",
      R"(atom\.shared\.add\.u32.*)", "", std::nullopt},
-    {"gradient of out-of-domain pixels kept", gradient, "gradient.cuh", "outside != 0 ? Real(0)",
+    {"summary of weights not stored", weights, "weights.cuh", "summaries[partition.partial_index(block, image)] = sum",
+     R"(st\.global.*)", "", Check::uninitialized_memory},
+    {"largest weight of one lane", weighted_triangle, "weights.cuh",
+     "__shfl_xor_sync(all_lanes, summary.largest, step)", R"(shfl\.sync\.bfly\.b32\s+(\S+)\|\S+, (\S+), .*)",
+     "mov.u32 $1, $2;", std::nullopt},
+    {"gradient of pixels of weight 0 kept", weighted_gradient, "weights.cuh", "{ return numbers_[k] != 0; }",
+     R"(setp\.eq\.f32\s+(\S+), (\S+), 0f00000000;)", "setp.eq.f32 $1, $2, 0fBF800000;", std::nullopt},
+    {"gradient of out-of-domain pixels kept", gradient, "gradient.cuh", "!enters ? nothing",
      R"(selp\.f32\s+(\S+), (\S+), (\S+), \S+;)", "mov.f32 $1, $3;", std::nullopt},
   };
   return all;
@@ -427,21 +465,31 @@ TEST_CASE("a pass of which a launch failed leaves nothing behind") {
                             stream());
       return dy.read();
     };
-    std::vector<float> const expected = gradient();
-    for (int const launch : {1, 2, 3}) {
-      INFO("launch " << launch);
-      {
-        ptx::FailingCall const failure("cudaLaunchKernelExC", launch, cudaErrorLaunchOutOfResources);
-        CHECK_THROWS_AS(gradient(), scc::gpu::Error);
-        CHECK(failure.happened());
+    DeviceArray<float> const weight(Batch<float>(shape, random_values(shape.size(), 3, 0, 1)).pixels);
+    auto const weighted_gradient = [&] {
+      loss.forward_backward(view(x), view(y), view(weight), workspace, nullptr, 1.0F, view(dy),
+                            scc::GradientMode::overwrite, stream());
+      return dy.read();
+    };
+    auto const check_launches = [&](auto const& gradient, int launches) {
+      std::vector<float> const expected = gradient();
+      for (int launch = 1; launch <= launches; ++launch) {
+        INFO("launch " << launch);
+        {
+          ptx::FailingCall const failure("cudaLaunchKernelExC", launch, cudaErrorLaunchOutOfResources);
+          CHECK_THROWS_AS(gradient(), scc::gpu::Error);
+          CHECK(failure.happened());
+        }
+        if (launch < launches) {
+          CHECK_THROWS_AS(
+            loss.backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy), scc::GradientMode::overwrite, stream()),
+            std::invalid_argument);
+        }
+        CHECK(same_bits(gradient(), expected));
       }
-      if (launch < 3) {
-        CHECK_THROWS_AS(
-          loss.backward(view(x), view(y), workspace, nullptr, 1.0F, view(dy), scc::GradientMode::overwrite, stream()),
-          std::invalid_argument);
-      }
-      CHECK(same_bits(gradient(), expected));
-    }
+    };
+    check_launches(gradient, 3);
+    check_launches(weighted_gradient, 4);
   }
 }
 

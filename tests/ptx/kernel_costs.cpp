@@ -6,6 +6,7 @@
 /// cycles of the longest warp. The cycles are estimates (timing.hpp), for comparisons between versions of a kernel.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -113,11 +114,13 @@ void report(char const* pass, Shape const& shape, Work const& work) {
   print_cycles();
 }
 
-void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
+void measure(scc::Options const& options, std::int64_t images, std::int64_t channels, std::int64_t side) {
   ptx::config().keeps_timing = true;
   ptx::config().set(ptx::Check::race, false);
   ptx::config().multiprocessors = 132;
-  scc::gpu::Loss const loss;
+  scc::gpu::Loss const loss(options);
+  std::printf("sigma %g, %d centres per axis: %d unknowns, B = %d\n", options.bandwidth, options.centers_per_axis,
+              loss.plan().unknowns(), loss.plan().basis_size());
   Shape const shape{images, channels, side, side};
   Batch<float> const x(shape, random_values(shape.size(), 1));
   Batch<float> const y(shape, translated(random_values(shape.size(), 1), 2));
@@ -145,9 +148,8 @@ void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
   auto weight = scc::ImageBatch<float>::contiguous(device_mask.data(), images, 1, side, side);
   weight.channels = channels;
   weight.channel_stride = 0;
-  report("forward, float weights for all channels", shape, [&] {
-    loss.forward(view(device_x.data()), view(device_y.data()), weight, workspace, stream());
-  });
+  report("forward, float weights for all channels", shape,
+         [&] { loss.forward(view(device_x.data()), view(device_y.data()), weight, workspace, stream()); });
   report("backward, float weights for all channels", shape, [&] {
     loss.backward(view(device_x.data()), view(device_y.data()), weight, workspace, nullptr, 1, view(device_dy.data()),
                   scc::GradientMode::overwrite, stream());
@@ -157,12 +159,14 @@ void measure(std::int64_t images, std::int64_t channels, std::int64_t side) {
 }  // namespace
 
 int main(int argc, char* argv[]) try {
-  std::int64_t numbers[] = {1, 3, 256};
+  double numbers[] = {1, 3, 256, scc::Options{}.bandwidth, static_cast<double>(scc::Options{}.centers_per_axis)};
   for (int k = 1; k < argc; ++k) {
     char* end = nullptr;
-    long const number = std::strtol(argv[k], &end, 10);
-    if (k > 3 || *end != '\0' || number < 1 || number > 4096) {
-      std::fprintf(stderr, "usage: %s [IMAGES [CHANNELS [SIDE]]], numbers from 1 to 4096 (1 3 256)\n", argv[0]);
+    double const number = std::strtod(argv[k], &end);
+    if (k > 5 || *end != '\0' || !(number > 0 && number <= 4096) || (k != 4 && number != std::floor(number))) {
+      std::fprintf(stderr,
+                   "usage: %s [IMAGES [CHANNELS [SIDE [SIGMA [CENTRES]]]]], at most 4096 (1 3 256 and the defaults)\n",
+                   argv[0]);
       return 2;
     }
     numbers[k - 1] = number;
@@ -171,7 +175,11 @@ int main(int argc, char* argv[]) try {
     std::printf("SKIPPED: %s\n", missing.c_str());
     return 4;
   }
-  measure(numbers[0], numbers[1], numbers[2]);
+  scc::Options options;
+  options.bandwidth = numbers[3];
+  options.centers_per_axis = static_cast<int>(numbers[4]);
+  measure(options, static_cast<std::int64_t>(numbers[0]), static_cast<std::int64_t>(numbers[1]),
+          static_cast<std::int64_t>(numbers[2]));
   return 0;
 } catch (std::exception const& error) {
   std::fprintf(stderr, "kernel_costs: %s\n", error.what());

@@ -109,6 +109,15 @@ public:
     return estimate(x, y, workspace, weight);
   }
 
+  template <class X, class Y>
+  double value(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace& workspace) const {
+    return evaluate(x, y, workspace);
+  }
+  template <class X, class Y, class W>
+  double value(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, scc::ImageBatch<W> weight, Workspace& workspace) const {
+    return evaluate(x, y, workspace, weight);
+  }
+
   template <class X, class Y, class G>
   void backward(scc::ImageBatch<X> x, scc::ImageBatch<Y> y, Workspace const& workspace, GradLoss const& grad_loss,
                 scc::ImageBatch<G> dloss_dy, scc::GradientMode mode = scc::GradientMode::overwrite) const {
@@ -189,6 +198,17 @@ private:
       [&](auto const&... images) {
         return with_room_for(x, workspace,
                              [&](scc::gpu::Workspace& device) { loss_.forward(images..., device, stream()); });
+      },
+      x, y, weight...);
+  }
+
+  template <class X, class Y, class... Weight>
+  double evaluate(scc::ImageBatch<X> const& x, scc::ImageBatch<Y> const& y, Workspace& workspace,
+                  Weight const&... weight) const {
+    return with_images(
+      [&](auto const&... images) {
+        return with_room_for(x, workspace,
+                             [&](scc::gpu::Workspace& device) { loss_.value(images..., device, stream()); });
       },
       x, y, weight...);
   }

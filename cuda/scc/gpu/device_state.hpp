@@ -90,6 +90,14 @@ public:
     return (collected + SolveScratch::size(view_)) * sizeof(double) <= shared_bytes();
   }
 
+  /// Whether a block of a backward pass has room for a table [B, B] of numbers of this type.
+  template <class Real>
+  bool fits_coefficients() const {
+    return plan_.moment_count() * sizeof(Real) <= shared_bytes();
+  }
+  /// Whether a solve leaves the differences that gradient_histogram<float> reads.
+  bool stores_differences() const { return plan_.basis() == Basis::histogram && !fits_coefficients<float>(); }
+
   /// Most sums that a block of a forward pass, or the blocks of all parts, leave of an image, whatever the types of the
   /// pixels.
   int most_terms() const {

@@ -51,6 +51,7 @@ struct ForwardPass {
   std::int64_t images;      ///< N, at least 1
   std::int64_t pixels;      ///< M of each image, at least 1
   WorkspaceView workspace;  ///< Receives what the pass makes
+  bool with_gradient;       ///< Whether a backward pass may follow
   bool has_weight;          ///< Whether the pixels have weights
   WeightView weight;        ///< These
   WeightPass weights;       ///< The pass over them

@@ -94,6 +94,7 @@ void launch_forward(MomentsKernel<Real> const& kernel, DeviceState const& state,
   double const pixels = static_cast<double>(pass.pixels);
   solve.inverse_total = 1 / (kernel.layout == MomentLayout::bins ? arguments.unit * pixels : pixels);
   solve.workspace = pass.workspace;
+  solve.with_gradient = pass.with_gradient;
   solve.has_weight = pass.has_weight;
   solve.weight_type = pass.weight.view.type;
   solve.unit = arguments.unit;
@@ -216,6 +217,7 @@ void launch_gradient(GradientKernel<Real> const& kernel, DeviceState const& stat
   arguments.grad_loss = pass.grad_loss.values();
   arguments.grad_loss_stride = pass.grad_loss.stride();
   arguments.drsmi_dmoments = pass.workspace.drsmi_dmoments;
+  arguments.differences = pass.workspace.differences;
   arguments.weight = pass.weight;
   arguments.image_weights = pass.workspace.weights;
   launch(kernel.function, kernel.name, dim3(static_cast<unsigned>(arguments.partition.blocks)), gradient_threads,
@@ -244,9 +246,9 @@ void launch_tile_gradient(DeviceState const& state, BackwardPass const& pass, cu
 /// Histogram basis; its coefficients stay in global memory if they do not fit shared memory.
 template <class Real, bool HasWeight>
 void launch_histogram_gradient(DeviceState const& state, BackwardPass const& pass, cudaStream_t stream) {
-  std::size_t const bytes = state.plan().moment_count() * sizeof(Real);
-  bool const fits = bytes <= state.shared_bytes();
-  GradientKernel<Real> const kernel{gradient_histogram<Real, HasWeight>, "gradient_histogram", fits ? bytes : 0, fits};
+  bool const fits = state.fits_coefficients<Real>();
+  std::size_t const bytes = fits ? state.plan().moment_count() * sizeof(Real) : 0;
+  GradientKernel<Real> const kernel{gradient_histogram<Real, HasWeight>, "gradient_histogram", bytes, fits};
   launch_gradient(kernel, state, pass, stream);
 }
 

@@ -107,7 +107,7 @@ public:
   template <class X, class Y>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
     detail::require_images(x, y);
-    estimate(x, y, nullptr, workspace, stream);
+    estimate(x, y, nullptr, workspace, true, stream);
   }
   /// The same for weighted pixels. One kernel more, before the others.
   ///
@@ -117,7 +117,29 @@ public:
   template <class X, class Y, class W>
   void forward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace,
                cudaStream_t stream) const {
-    with_weight(x, y, weight, [&](PixelView const* view) { estimate(x, y, view, workspace, stream); });
+    with_weight(x, y, weight, [&](PixelView const* view) { estimate(x, y, view, workspace, true, stream); });
+  }
+
+  /// The same numbers as forward(), without what a gradient needs: afterwards backward() and its kin refuse the workspace,
+  /// until the next forward().
+  ///
+  /// @param x, y, workspace  As for forward(), device memory.
+  /// @param stream           Where the work is enqueued, as for forward(). No synchronisation, no allocation;
+  ///                         deterministic.
+  /// @throws std::invalid_argument and Error as forward() does.
+  template <class X, class Y>
+  void value(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace, cudaStream_t stream) const {
+    detail::require_images(x, y);
+    estimate(x, y, nullptr, workspace, false, stream);
+  }
+  /// The same for weighted pixels.
+  ///
+  /// @param x, y, workspace, stream  As above.
+  /// @param weight                   As for forward().
+  /// @throws std::invalid_argument and Error as forward() does.
+  template <class X, class Y, class W>
+  void value(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace, cudaStream_t stream) const {
+    with_weight(x, y, weight, [&](PixelView const* view) { estimate(x, y, view, workspace, false, stream); });
   }
 
   /// dloss_dy = grad_loss * scale * dL/dy, where L and the moments are those of the workspace's last forward pass with the
@@ -309,6 +331,7 @@ private:
   void require_same_batch(ImageBatch<X> const& x, PixelView const* weight, Workspace const& workspace,
                           GradLoss const& grad_loss) const {
     require_filled(workspace);
+    workspace.record_.require_gradient();
     workspace.record_.require_same_batch(x);
     workspace.record_.require_same_weights(weight != nullptr);
     grad_loss.require_count(x.images);
@@ -316,7 +339,7 @@ private:
 
   template <class X, class Y>
   void estimate(ImageBatch<X> const& x, ImageBatch<Y> const& y, PixelView const* weight, Workspace& workspace,
-                cudaStream_t stream) const {
+                bool with_gradient, cudaStream_t stream) const {
     require_room(x, workspace);
     DeviceScope const scope(device());
     workspace.record_.clear();
@@ -330,6 +353,7 @@ private:
       pass.images = x.images;
       pass.pixels = x.pixels();
       pass.workspace = workspace.view_;
+      pass.with_gradient = with_gradient;
       AxisOrder const axes = axis_order(detail::extents(x), pass.y);
       pass.shape = collapse_views(detail::extents(x), axes, std::array<PixelView*, 2>{&pass.x, &pass.y});
       if (weight != nullptr) {
@@ -339,7 +363,7 @@ private:
       }
       Dispatch<>::forward(*state_, pass, stream);
     }
-    workspace.record_.set(state_, x, weight != nullptr);
+    workspace.record_.set(state_, x, with_gradient, weight != nullptr);
   }
 
   template <class X, class Y, class G>
@@ -379,7 +403,7 @@ private:
                                   ImageBatch<G> const& dloss_dy, GradientMode mode, cudaStream_t stream) const {
     grad_loss.require_count(x.images);
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    estimate(x, y, weight, workspace, stream);
+    estimate(x, y, weight, workspace, true, stream);
     differentiate(x, y, weight, workspace, grad_loss, scale, dloss_dy, Side::y, mode, stream);
   }
 

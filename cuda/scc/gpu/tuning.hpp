@@ -38,8 +38,10 @@ inline constexpr int gradient_threads = 128;
 /// Blocks that a multiprocessor runs at a time: registers, or the shared memory of a histogram, allow no more. In a
 /// forward pass.
 inline constexpr int forward_blocks_per_multiprocessor = 1;
-/// In a solve: the fit in registers needs all that a thread can have.
-inline constexpr int solve_blocks_per_multiprocessor = 1;
+/// In the pass over the weights.
+inline constexpr int weight_blocks_per_multiprocessor = 4;
+/// In a solve that has its scratch memory in shared memory.
+inline constexpr int solve_blocks_per_multiprocessor = 2;
 /// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;
 /// In a backward pass in double, chebyshev basis.
@@ -57,9 +59,9 @@ inline constexpr int weights_per_thread = 16;
 /// Pixels that a thread adds up in float before the sums go on in double. Short sums lose little to rounding.
 inline constexpr int pixels_per_float_sum = 64;
 
-/// What the kernels' static variables take of a block's shared memory at most, and some room: a thread's counts of
-/// out-of-domain and NaN pixels are 16 bytes.
-inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 1024;
+/// What the kernels' static variables take of a block's shared memory at most: 16 bytes for a thread's counts of
+/// out-of-domain and NaN pixels, or FitMemory, and some room.
+inline constexpr std::size_t static_shared_bytes = histogram_threads * 16 + 2048;
 
 /// Number of moments of a triangle, filled up so that the lanes of a warp get equally many.
 SCC_HOST_DEVICE constexpr int padded_terms(int degree) { return (chebyshev::triangle_terms(degree) + 31) / 32 * 32; }

@@ -46,6 +46,7 @@ struct WorkspaceView {
   unsigned long long* bins;     ///< [images, B, B] histogram basis: sums in fixed point, in the place of moments
   double* moments;              ///< [images, B, B]
   double* drsmi_dmoments;       ///< [images, B, B]
+  float* differences;           ///< [images, 2, B, B] drsmi_dmoments: next along y, then along x, minus this; or null
   double* alpha;                ///< [images, unknowns]
   double* rsmi;                 ///< [images]
   double* loss;                 ///< [1]
@@ -74,6 +75,8 @@ struct WorkspaceView {
     take(moments, images * state.plan().moment_count());
     bins = reinterpret_cast<unsigned long long*>(moments);
     take(drsmi_dmoments, images * state.plan().moment_count());
+    take(differences, state.stores_differences() ? 2 * images * state.plan().moment_count() : 0);
+    differences = state.stores_differences() ? differences : nullptr;
     take(alpha, images * static_cast<std::size_t>(state.plan().unknowns()));
     take(rsmi, images);
     take(loss, 1);

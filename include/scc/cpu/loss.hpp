@@ -76,7 +76,7 @@ public:
   template <class X, class Y>
   double forward(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace) const {
     detail::require_images(x, y);
-    return estimate(x, y, nullptr, workspace);
+    return estimate(x, y, nullptr, workspace, true);
   }
   /// The same for weighted pixels.
   ///
@@ -86,7 +86,29 @@ public:
   /// @throws std::invalid_argument as above.
   template <class X, class Y, class W>
   double forward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace) const {
-    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace); });
+    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace, true); });
+  }
+
+  /// The same number as forward(), without what a gradient needs: afterwards backward() and its kin refuse the workspace,
+  /// until the next forward().
+  ///
+  /// @param x, y, workspace  As for forward().
+  /// @return the loss, as forward().
+  /// @throws std::invalid_argument as forward() does.
+  template <class X, class Y>
+  double value(ImageBatch<X> x, ImageBatch<Y> y, Workspace& workspace) const {
+    detail::require_images(x, y);
+    return estimate(x, y, nullptr, workspace, false);
+  }
+  /// The same for weighted pixels.
+  ///
+  /// @param x, y, workspace  As above.
+  /// @param weight           As for forward().
+  /// @return the loss, as forward().
+  /// @throws std::invalid_argument as forward() does.
+  template <class X, class Y, class W>
+  double value(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace) const {
+    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace, false); });
   }
 
   /// dloss_dy = grad_loss dL/dy, where L and the moments are those of the workspace's last forward pass with the same x
@@ -239,12 +261,12 @@ private:
   // From here on images and weights are valid, and `weights` is null where there are none.
 
   template <class X, class Y>
-  double estimate(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
-                  Workspace& workspace) const {
+  double estimate(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights, Workspace& workspace,
+                  bool with_gradient) const {
     workspace.record_.clear();
     ImageResults& results = workspace.results_;
     std::int64_t const pixels = x.pixels();
-    results.prepare(static_cast<std::size_t>(pixels == 0 ? 0 : x.images), pixels, *plan_);
+    results.prepare(static_cast<std::size_t>(pixels == 0 ? 0 : x.images), pixels, *plan_, with_gradient);
     if (!results.rsmi.empty()) {
       ForwardScratch& scratch = workspace.scratch_;
       if (weights != nullptr) {
@@ -262,7 +284,7 @@ private:
       }
       solve_images(instructions_, plan_->view(), scratch, results);
     }
-    workspace.record_.set(plan_, x);
+    workspace.record_.set(plan_, x, with_gradient);
     double sum = 0;
     for (double const rsmi : results.rsmi) {
       sum += rsmi;
@@ -306,7 +328,7 @@ private:
                                     GradientMode mode) const {
     grad_loss.require_count(x.images);
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
-    double const loss = estimate(x, y, weights, workspace);
+    double const loss = estimate(x, y, weights, workspace, true);
     differentiate(x, y, weights, workspace, grad_loss, dloss_dy, Side::y, mode);
     return loss;
   }
@@ -314,6 +336,7 @@ private:
   template <class X>
   void require_filled(ImageBatch<X> const& x, Workspace const& workspace, GradLoss const& grad_loss) const {
     workspace.record_.require_filled_by(plan_);
+    workspace.record_.require_gradient();
     workspace.record_.require_same_batch(x);
     grad_loss.require_count(x.images);
   }

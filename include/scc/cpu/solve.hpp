@@ -75,8 +75,10 @@ SCC_ALWAYS_INLINE void solve_lanes(PlanView const& plan, std::size_t first, std:
     }
   };
   // The moments are not needed any more when their derivatives are written.
-  store(solve(SerialTeam{}, plan, parts.moments, parts, parts.moments), &results.rsmi[first], 1);
-  for (std::size_t k = 0; k < moment_count; ++k) {
+  bool const with_gradient = !results.drsmi_dmoments.empty();
+  store(solve(SerialTeam{}, plan, parts.moments, parts, with_gradient ? parts.moments : nullptr), &results.rsmi[first],
+        1);
+  for (std::size_t k = 0; k < moment_count && with_gradient; ++k) {
     store(parts.moments[k], &results.drsmi_dmoments[first * moment_count + k], moment_count);
   }
   for (std::size_t k = 0; k < unknowns; ++k) {
@@ -100,6 +102,7 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
   auto const unknowns = static_cast<std::size_t>(plan.unknowns);
   int const threads = thread_count();
   std::size_t const images = results.rsmi.size();
+  bool const with_gradient = !results.drsmi_dmoments.empty();
   std::size_t const lanes = static_cast<std::size_t>(lane_bytes(instructions)) / sizeof(double);
   bool const in_lanes = plan.basis == Basis::chebyshev && images >= lanes;
   std::size_t const together = in_lanes ? lanes : 1;
@@ -116,8 +119,9 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
         solve_lanes<decltype(bytes)::value>(plan, first, count, memory, results);
       } else {
         SolveScratch const parts(plan, memory);
+        double* const drsmi_dmoments = with_gradient ? &results.drsmi_dmoments[first * moment_count] : nullptr;
         results.rsmi[first] = solve(VectorTeam<decltype(bytes)::value>{}, plan, &results.moments[first * moment_count],
-                                    parts, &results.drsmi_dmoments[first * moment_count]);
+                                    parts, drsmi_dmoments);
         std::copy(parts.alpha, parts.alpha + unknowns, &results.alpha[first * unknowns]);
       }
     });
@@ -127,11 +131,15 @@ inline void solve_images(Instructions instructions, PlanView const& plan, Forwar
         double const nan = std::numeric_limits<double>::quiet_NaN();
         results.rsmi[image] = nan;
         std::fill_n(&results.moments[image * moment_count], moment_count, nan);
-        std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, nan);
+        if (with_gradient) {
+          std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, nan);
+        }
         std::fill_n(&results.alpha[image * unknowns], unknowns, nan);
       } else if (results.weights[image].total == 0) {  // alpha is 0, as h is
         results.rsmi[image] = 0;
-        std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, 0.0);
+        if (with_gradient) {
+          std::fill_n(&results.drsmi_dmoments[image * moment_count], moment_count, 0.0);
+        }
       }
     }
   });

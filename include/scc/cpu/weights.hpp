@@ -38,9 +38,10 @@ struct WeightBlock {
   /// Multiplies numbers [block_size] by the weights. What has weight 0 becomes 0, whatever it was.
   void multiply(Instructions instructions, Real* numbers) const {
     with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA {
-      for (int k = 0; k < block_size; ++k) {
-        Real const product = numbers[k] * w[k];
-        numbers[k] = is_zero[k] != 0 ? Real(0) : product;
+      for (int k = 0; k < block_size; ++k) {  // without branches, which a mask would have mispredicted
+        Real const number = numbers[k];
+        Real const kept = is_zero[k] != 0 ? Real(0) : number;
+        numbers[k] = kept * w[k];
       }
     });
   }
@@ -70,17 +71,24 @@ public:
     });
   }
 
-  /// Adds what is to be known of the weights of pixels [start, start + count) of an image, count <= block_size.
-  void summarise(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count,
-                 WeightSummary& summary) const {
-    with_numbers(image, start, count, [&](auto const* numbers) {
-      with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { summarise_block(numbers, summary); });
-    });
+  /// What is to be known of the weights of pixels [start, start + count) of an image.
+  WeightSummary summary(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count) const {
+    WeightSummary result;
+    for (std::int64_t offset = 0; offset < count; offset += block_size) {
+      with_numbers(image, start + offset, std::min<std::int64_t>(block_size, count - offset), [&](auto const* numbers) {
+        with_instructions(instructions, [&](auto) SCC_INLINE_LAMBDA { summarise_block(numbers, result); });
+      });
+    }
+    return result;
   }
 
-  /// weight_scale() of these weights.
-  double scale(double largest) const {
-    return is_double_ ? weight_scale(largest) : static_cast<double>(weight_scale(static_cast<float>(largest)));
+  /// What the passes over the pixels need of an image whose weights, all valid, have this summary.
+  ImageWeights scaled(WeightSummary const& summary, std::int64_t pixels) const {
+    double const scale = is_double_ ? weight_scale(summary.largest)
+                                    : static_cast<double>(weight_scale(static_cast<float>(summary.largest)));
+    // The sum of doubles may have overflown; that of scaled ones is no more than this.
+    double const sum = std::min(summary.sum * scale, 2 * static_cast<double>(pixels));
+    return {scale, summary.largest * scale, sum, 0};
   }
 
 private:
@@ -133,19 +141,24 @@ private:
 
   template <class Number>
   static SCC_ALWAYS_INLINE void summarise_block(Number const* numbers, WeightSummary& summary) {
-    // The larger a valid weight, the larger its bits; those of invalid ones are larger still, as -0 is taken for 0.
-    using Bits = std::make_unsigned_t<decltype(bits_of(Number()))>;
-    constexpr Bits infinity = sizeof(Number) == 4 ? Bits(0x7f800000U) : static_cast<Bits>(0x7ff0000000000000U);
-    Bits largest = 0;
+    // The larger a valid weight, the larger its bits, which are not negative but for -0.
+    using Bits = decltype(bits_of(Number()));
+    constexpr Bits infinity = static_cast<Bits>(sizeof(Number) == 4 ? 0x7f800000 : 0x7ff0000000000000);
+    Bits largest = 0, all = 0;
     for (int k = 0; k < block_size; ++k) {
-      auto const bits = static_cast<Bits>(bits_of(numbers[k]));
-      largest = std::max(largest, static_cast<Bits>(bits + bits) == 0 ? Bits(0) : bits);
+      Bits const bits = bits_of(numbers[k]);
+      largest = std::max(largest, bits);
+      all |= bits;
     }
-    if (largest >= infinity) {
+    if (all < 0 || largest >= infinity) {
+      std::int64_t invalid = 0;
       for (int k = 0; k < block_size; ++k) {
-        summary.invalid += is_valid_weight(numbers[k]) ? 0 : 1;
+        invalid += is_valid_weight(numbers[k]) ? 0 : 1;
       }
-      return;
+      summary.invalid += invalid;
+      if (invalid > 0) {
+        return;
+      }
     }
     Number largest_number;
     std::memcpy(&largest_number, &largest, sizeof(largest));
@@ -181,13 +194,9 @@ inline void weigh_images(Instructions instructions, WeightReader const& reader, 
   auto const tasks = static_cast<std::int64_t>(results.rsmi.size()) * chunks.count();
   scratch.chunk_weights.resize(static_cast<std::size_t>(tasks));
   parallel_for(tasks, thread_count(), [&](std::int64_t task, int) {
-    std::int64_t const chunk = task % chunks.count(), end = chunks.start(chunk) + chunks.length(chunk);
-    WeightSummary summary;
-    for (std::int64_t start = chunks.start(chunk); start < end; start += block_size) {
-      reader.summarise(instructions, task / chunks.count(), start, std::min<std::int64_t>(block_size, end - start),
-                       summary);
-    }
-    scratch.chunk_weights[static_cast<std::size_t>(task)] = summary;
+    std::int64_t const chunk = task % chunks.count();
+    scratch.chunk_weights[static_cast<std::size_t>(task)] =
+      reader.summary(instructions, task / chunks.count(), chunks.start(chunk), chunks.length(chunk));
   });
   WeightSummary const* of_chunk = scratch.chunk_weights.data();
   for (std::size_t image = 0; image < results.rsmi.size(); ++image) {
@@ -199,10 +208,7 @@ inline void weigh_images(Instructions instructions, WeightReader const& reader, 
       results.weights[image] = {0, 0, 0, 0};
       results.diagnostics[image].weight_invalid = summary.invalid;
     } else {
-      double const scale = reader.scale(summary.largest);
-      // The sum of doubles may have overflown; that of scaled ones is no more than this.
-      double const sum = std::min(summary.sum * scale, 2 * static_cast<double>(pixels));
-      results.weights[image] = {scale, summary.largest * scale, sum, 0};
+      results.weights[image] = reader.scaled(summary, pixels);
     }
   }
 }

@@ -51,16 +51,16 @@ struct ImageResults {
   std::vector<ImageWeights> weights;     ///< [images]; without weights each pixel has a weight of 1
   std::vector<double> moments;           ///< [images, B, B]
   std::vector<double> alpha;             ///< [images, unknowns] of the compressed system
-  std::vector<double> drsmi_dmoments;    ///< [images, B, B]
+  std::vector<double> drsmi_dmoments;    ///< [images, B, B]; none if no gradient is wanted
 
   /// Makes room for so many images of so many pixels, without weights.
-  void prepare(std::size_t images, std::int64_t pixels, Plan const& plan) {
+  void prepare(std::size_t images, std::int64_t pixels, Plan const& plan, bool with_gradient) {
     auto const count = static_cast<double>(pixels);
     weights.assign(images, {1, 1, count, count});
     diagnostics.assign(images, Diagnostics{});
     rsmi.assign(images, 0.0);
     moments.resize(images * plan.moment_count());
-    drsmi_dmoments.resize(images * plan.moment_count());
+    drsmi_dmoments.resize(with_gradient ? images * plan.moment_count() : 0);
     alpha.resize(images * static_cast<std::size_t>(plan.unknowns()));
   }
 };

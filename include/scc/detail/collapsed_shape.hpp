@@ -10,13 +10,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "divisor.hpp"
+
 namespace scc {
 
 /// The order in which the pixels of an image are counted: up to three axes, the last one innermost. Plain data, part
 /// of the arguments of kernels.
 struct CollapsedShape {
   std::int64_t extent[3];  ///< Unused outer ones are 1.
-  double inverse[3];       ///< 1 / extent: a GPU has no instruction for the division of integers
+  bool is_small;           ///< Whether there are fewer than 2^31 pixels
+  Divisor divisor[3];      ///< The extents, if it is small
 };
 
 /// Strides of a view along three axes, in elements.
@@ -28,7 +31,7 @@ using AxisStrides = std::array<std::int64_t, 3>;
 /// @param strides  Of each view along these axes; rewritten to those of the result.
 template <std::size_t Views>
 CollapsedShape collapse(std::array<std::int64_t, 3> const& extents, std::array<AxisStrides, Views>& strides) {
-  CollapsedShape shape{{1, 1, 1}, {1, 1, 1}};
+  CollapsedShape shape{{1, 1, 1}, true, {}};
   std::array<AxisStrides, Views> collapsed{};
   std::size_t innermost = 3;
   for (std::size_t axis = 3; axis-- > 0;) {
@@ -49,8 +52,13 @@ CollapsedShape collapse(std::array<std::int64_t, 3> const& extents, std::array<A
       collapsed[v][innermost] = strides[v][axis];
     }
   }
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    shape.inverse[axis] = 1 / static_cast<double>(shape.extent[axis]);
+  std::int64_t pixels = 1;
+  for (std::int64_t const extent : shape.extent) {
+    pixels *= extent;
+  }
+  shape.is_small = pixels <= INT32_MAX;
+  for (std::size_t axis = 0; axis < 3 && shape.is_small; ++axis) {
+    shape.divisor[axis] = Divisor(static_cast<std::uint32_t>(shape.extent[axis]));
   }
   strides = collapsed;
   return shape;

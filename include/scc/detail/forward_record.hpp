@@ -25,12 +25,15 @@ public:
 
   /// Makes the workspace filled.
   ///
-  /// @param loss        What all copies of the loss share. Kept, so that no later loss can have its address.
-  /// @param has_weight  Whether the pixels of the batch had weights.
+  /// @param loss          What all copies of the loss share. Kept, so that no later loss can have its address.
+  /// @param x             The batch.
+  /// @param has_gradient  Whether a backward pass may follow.
+  /// @param has_weight    Whether the pixels of the batch had weights.
   template <class X>
-  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x, bool has_weight = false) {
+  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x, bool has_gradient, bool has_weight = false) {
     loss_ = std::move(loss);
     extents_ = extents(x);
+    has_gradient_ = has_gradient;
     has_weight_ = has_weight;
   }
 
@@ -46,6 +49,15 @@ public:
       throw std::invalid_argument(loss_ == nullptr
                                     ? "scc: the workspace is empty; call forward() with it first"
                                     : "scc: the workspace was filled by the forward pass of another loss");
+    }
+  }
+
+  /// Throws std::invalid_argument if no backward pass may follow.
+  void require_gradient() const {
+    if (!has_gradient_) {
+      throw std::invalid_argument(
+        "scc: the workspace was filled by value(), which leaves nothing for a gradient; call "
+        "forward() with it first");
     }
   }
 
@@ -70,7 +82,7 @@ public:
 private:
   std::shared_ptr<void const> loss_;  // null while the workspace is empty
   std::array<std::int64_t, 4> extents_{};
-  bool has_weight_ = false;
+  bool has_gradient_ = false, has_weight_ = false;
 };
 
 /// Throws std::invalid_argument unless there is such an image among the `images` of a workspace.

@@ -502,14 +502,16 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void differentiate(Team const& team, PlanView 
 /// @param plan            In memory that the team can read.
 /// @param moments         [B, B] means of b_a(x) b_b(y).
 /// @param scratch         Memory of the team; afterwards holds h and alpha of the compressed system.
-/// @param drsmi_dmoments  [B, B] out.
+/// @param drsmi_dmoments  [B, B] out; null if only the value is wanted.
 /// @return rSMI; NaN, and NaN in all outputs, if A could not be factorised.
 template <class Team, class Number>
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE Number solve(Team const& team, PlanView const& plan, Number const* moments,
                                                BasicSolveScratch<Number> const& scratch, Number* drsmi_dmoments) {
   assemble_system(team, plan, moments, scratch);
   Number const rsmi = fit_density_ratio(team, plan, scratch);
-  differentiate(team, plan, scratch, drsmi_dmoments);
+  if (drsmi_dmoments != nullptr) {
+    differentiate(team, plan, scratch, drsmi_dmoments);
+  }
   return rsmi;
 }
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 
 #include "../cpu/lanes.hpp"
 #include "../cpu/parallel.hpp"
+#include "../cpu/weights.hpp"
 #include "../detail/checks.hpp"
 #include "../diagnostics.hpp"
 #include "../image_batch.hpp"
@@ -59,6 +61,7 @@ public:
         plans_(make_plans(options_, candidates_, folds_)),
         moments_(folds_, plans_.front().basis_size()),
         criteria_(fold_count() * candidate_count(), 0.0),
+        judged_(fold_count(), 0),
         rsmi_(candidate_count(), 0.0) {}
 
   /// Measures each image of a batch. Batches may differ in shape and type.
@@ -70,54 +73,53 @@ public:
   template <class X, class Y>
   void add(ImageBatch<X> x, ImageBatch<Y> y) {
     detail::require_images(x, y);
-    if (x.images > 0 && x.pixels() == 0) {
-      throw std::invalid_argument("scc: x is " + detail::shape_text(x) + "; there is nothing to select parameters by");
-    }
-    // A batch that is refused half-way leaves no trace, not even in the random deal.
-    FoldMoments moments = moments_;
-    std::vector<double> criteria = criteria_, rsmi = rsmi_;
-    Diagnostics diagnostics = diagnostics_;
-    for (std::int64_t image = 0; image < x.images; ++image) {
-      Diagnostics const found =
-        moments.measure(instructions_, options_, ImageBatch<X const>(x), ImageBatch<Y const>(y), image);
-      if (found.x_nan + found.y_nan > 0) {
-        throw std::invalid_argument("scc: image " + std::to_string(image) + " has " + std::to_string(found.x_nan) +
-                                    " NaN pixels in x and " + std::to_string(found.y_nan) +
-                                    " in y; parameters cannot be selected by it");
-      }
-      diagnostics += found;
-      judge(moments, criteria, rsmi);
-    }
-    moments_ = std::move(moments);
-    criteria_ = std::move(criteria);
-    rsmi_ = std::move(rsmi);
-    diagnostics_ = diagnostics;
-    images_ += x.images;
+    add_images(x, y, nullptr);
   }
 
-  /// Number of images measured so far.
+  /// Likewise, with a weight for each pixel: h and H of a fold are weighted means, and so is its criterion. Folds without
+  /// weight are left out, and so are images without.
+  ///
+  /// @param x       [images, channels, height, width] input, host memory, values in the domain.
+  /// @param y       [images, channels, height, width] translation, likewise.
+  /// @param weight  [images, channels, height, width] host memory, >= 0; see cpu::Loss.
+  /// @throws std::invalid_argument as above, and if an image has invalid weights.
+  template <class X, class Y, class W>
+  void add(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight) {
+    detail::require_images(x, y);
+    detail::require_weight(x, weight);
+    cpu::WeightReader const reader(weight);
+    add_images(x, y, &reader);
+  }
+
+  /// Number of images measured so far, without those that had no weight.
   std::int64_t images() const { return images_; }
 
   /// The scores of the candidates over all images so far, and the best of them.
   ///
-  /// @throws std::invalid_argument if no image was added.
+  /// @throws std::invalid_argument if no image was added, or none that has weight in two folds.
   /// @throws std::runtime_error if the criterion of every candidate is NaN.
   Selection result() const {
-    if (images_ == 0) {
-      throw std::invalid_argument("scc: no image was added; there is nothing to select parameters by");
+    if (std::count(judged_.begin(), judged_.end(), 0) == folds_.count) {
+      throw std::invalid_argument(
+        images_ == 0 ? "scc: no image was added; there is nothing to select parameters by"
+                     : "scc: no image has weight in two folds; there is nothing to select parameters by");
     }
     Selection selection{options_, {}, 0, images_, diagnostics_};
-    auto const images = static_cast<double>(images_), folds = static_cast<double>(folds_.count);
+    auto const images = static_cast<double>(images_);
     double smallest = std::numeric_limits<double>::infinity();
     for (std::size_t candidate = 0; candidate < candidate_count(); ++candidate) {
-      double sum = 0, squares = 0;
+      std::vector<double> of_folds;
       for (std::size_t fold = 0; fold < fold_count(); ++fold) {
-        sum += criteria_[fold * candidate_count() + candidate] / images;
+        if (judged_[fold] > 0) {
+          double const sum = criteria_[fold * candidate_count() + candidate];
+          of_folds.push_back(sum / static_cast<double>(judged_[fold]));
+        }
       }
-      double const mean = sum / folds;
-      for (std::size_t fold = 0; fold < fold_count(); ++fold) {
-        double const deviation = criteria_[fold * candidate_count() + candidate] / images - mean;
-        squares += deviation * deviation;
+      auto const folds = static_cast<double>(of_folds.size());
+      double const mean = std::accumulate(of_folds.begin(), of_folds.end(), 0.0) / folds;
+      double squares = 0;
+      for (double const of_fold : of_folds) {
+        squares += (of_fold - mean) * (of_fold - mean);
       }
       std::size_t const ridges = candidates_.lambdas.size();
       selection.table.push_back({candidates_.bandwidths[candidate / ridges], candidates_.lambdas[candidate % ridges],
@@ -137,6 +139,47 @@ public:
   }
 
 private:
+  template <class X, class Y>
+  void add_images(ImageBatch<X> const& x, ImageBatch<Y> const& y, cpu::WeightReader const* weights) {
+    if (x.images > 0 && x.pixels() == 0) {
+      throw std::invalid_argument("scc: x is " + detail::shape_text(x) + "; there is nothing to select parameters by");
+    }
+    // A batch that is refused half-way leaves no trace, not even in the random deal.
+    FoldMoments moments = moments_;
+    std::vector<double> criteria = criteria_, rsmi = rsmi_;
+    std::vector<std::int64_t> judged = judged_;
+    std::int64_t images = images_;
+    Diagnostics diagnostics = diagnostics_;
+    for (std::int64_t image = 0; image < x.images; ++image) {
+      Diagnostics const found =
+        moments.measure(instructions_, options_, ImageBatch<X const>(x), ImageBatch<Y const>(y), weights, image);
+      if (found.weight_invalid > 0) {
+        throw std::invalid_argument("scc: image " + std::to_string(image) + " has " +
+                                    std::to_string(found.weight_invalid) +
+                                    " weights that are negative, infinite or NaN; parameters cannot be selected by it");
+      }
+      if (found.x_nan + found.y_nan > 0) {
+        throw std::invalid_argument("scc: image " + std::to_string(image) + " has " + std::to_string(found.x_nan) +
+                                    " NaN pixels in x and " + std::to_string(found.y_nan) +
+                                    " in y; parameters cannot be selected by it");
+      }
+      diagnostics += found;
+      if (moments.has_weight()) {
+        judge(moments, criteria, rsmi);
+        for (std::size_t fold = 0; fold < fold_count(); ++fold) {
+          judged[fold] += moments.can_judge(static_cast<int>(fold)) ? 1 : 0;
+        }
+        ++images;
+      }
+    }
+    moments_ = std::move(moments);
+    criteria_ = std::move(criteria);
+    judged_ = std::move(judged);
+    rsmi_ = std::move(rsmi);
+    diagnostics_ = diagnostics;
+    images_ = images;
+  }
+
   std::size_t fold_count() const { return static_cast<std::size_t>(folds_.count); }
   std::size_t candidate_count() const { return candidates_.bandwidths.size() * candidates_.lambdas.size(); }
 
@@ -193,6 +236,9 @@ private:
       auto const fold = static_cast<std::size_t>(task) % (fold_count() + 1);
       auto& [fit, fitted, judged] = memory[static_cast<std::size_t>(thread)];
       bool const is_whole = fold == fold_count();
+      if (!is_whole && !moments.can_judge(static_cast<int>(fold))) {
+        return;
+      }
       if (is_whole) {
         moments.of_all(fitted.data());
       } else {
@@ -218,8 +264,9 @@ private:
   cpu::Instructions instructions_;
   std::vector<Plan> plans_;  // [bandwidths]
   FoldMoments moments_;
-  std::vector<double> criteria_;  // [folds, candidates] sums over images
-  std::vector<double> rsmi_;      // [candidates] sums over images
+  std::vector<double> criteria_;      // [folds, candidates] sums over images
+  std::vector<std::int64_t> judged_;  // [folds] images that have weight in and outside of the fold
+  std::vector<double> rsmi_;          // [candidates] sums over images
   Diagnostics diagnostics_;
   std::int64_t images_ = 0;
 };

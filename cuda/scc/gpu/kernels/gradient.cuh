@@ -16,6 +16,7 @@
 #include <scc/estimator/gradient_coefficients.hpp>
 #include <scc/estimator/spline.hpp>
 #include <scc/gradient_mode.hpp>
+#include <type_traits>
 
 #include "../pixel_view.hpp"
 #include "../tile_partition.hpp"
@@ -38,10 +39,11 @@ struct GradientArguments {
   bool accumulate;
   bool stages_coefficients;  ///< histogram: the coefficients of an image fit shared memory
   double factor;
-  float const* grad_loss;             ///< [1], or [images] if grad_loss_stride is 1
-  int grad_loss_stride;               ///< From image to image
-  double const* drsmi_dmoments;       ///< [images, B, B]
-  WeightView weight;                  ///< If the pixels have weights
+  float const* grad_loss;        ///< [1], or [images] if grad_loss_stride is 1
+  int grad_loss_stride;          ///< From image to image
+  double const* drsmi_dmoments;  ///< [images, B, B]
+  float const* differences;      ///< histogram, in float, if they do not fit: [images, 2, B, B] as in WorkspaceView
+  WeightView weight;             ///< If the pixels have weights
   ImageWeights const* image_weights;  ///< [images] likewise
 };
 
@@ -52,6 +54,8 @@ struct GradientArguments {
 /// @tparam HasWeight  Whether the pixels have weights.
 template <class Gradient, bool IsDense, bool HasWeight, class Real>
 __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
+  // Registers are too short for that beside views of any type and layout.
+  constexpr bool loads_weights_ahead = IsDense;
   int const block = static_cast<int>(blockIdx.x);
   for (int image = arguments.partition.first_image(block); image < arguments.partition.last_image(block); ++image) {
     TileRange const range = arguments.partition.range(block, image);
@@ -80,9 +84,14 @@ __device__ inline void backward_pass(GradientArguments<Real> const& arguments) {
       auto const differentiated =
         normalize_group<IsDense>(arguments.differentiated.type, arguments.differentiated_domain, groups.second());
       groups.load_next();
-      weights.load(groups.start(), groups.count());
+      if (loads_weights_ahead) {
+        weights.load(groups.start(), groups.count());
+      }
       Real values[group_size];
       gradient.evaluate(fixed, differentiated, values);
+      if (!loads_weights_ahead) {
+        weights.load(groups.start(), groups.count());
+      }
       weights.decode(groups.count());
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
@@ -243,6 +252,9 @@ public:
         differentiated_step_(arguments.side == Side::y ? 1 : arguments.basis_size),
         factor_(static_cast<Real>(factor * 0.5 * intervals_)),
         drsmi_dmoments_(drsmi_dmoments),
+        // As many images on, with two tables each; the first is that of y.
+        differences_(arguments.differences + 2 * (drsmi_dmoments - arguments.drsmi_dmoments) +
+                     (arguments.side == Side::y ? 0 : arguments.basis_size * arguments.basis_size)),
         staged_(arguments.stages_coefficients ? dynamic_shared<Real>() : nullptr) {
     if (staged_ != nullptr) {
       // The last bin of the differentiated axis has no difference; those of the bins before it end here.
@@ -270,7 +282,7 @@ public:
         SCC_UNROLL
         for (int j = 0; j < 3; ++j) {
           int const at = corner + i * fixed_step_ + j * differentiated_step_;
-          inner = fma(q[j], staged_ != nullptr ? staged_[at] : difference(at), inner);
+          inner = fma(q[j], coefficient(at), inner);
         }
         sum = fma(w[i], inner, sum);
       }
@@ -283,9 +295,21 @@ private:
     return static_cast<Real>(__ldg(drsmi_dmoments_ + at + differentiated_step_) - __ldg(drsmi_dmoments_ + at));
   }
 
+  /// The same, from the nearest place that has it.
+  __device__ Real coefficient(int at) const {
+    if (staged_ != nullptr) {
+      return staged_[at];
+    }
+    if constexpr (std::is_same_v<Real, float>) {
+      return __ldg(differences_ + at);
+    }
+    return difference(at);
+  }
+
   int intervals_, fixed_step_, differentiated_step_;
   Real factor_;
   double const* drsmi_dmoments_;
+  float const* differences_;
   Real* staged_;  // [B, B] or null
 };
 

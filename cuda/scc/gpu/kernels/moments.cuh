@@ -31,6 +31,8 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
                                   AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
   constexpr int groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
+  // Registers are too short for that beside views of any type and layout.
+  constexpr bool loads_weights_ahead = IsDense;
   __shared__ PixelCounts block_counts[moments_threads];
   PixelCounts& counts = block_counts[thread_index()];
   reset_finished_images(arguments.workspace);
@@ -46,7 +48,9 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
     PairedGroups<Real, IsDense> groups(arguments, arguments.x, arguments.y, arguments.partition.range(block, image));
     GroupWeights<Real, IsDense, HasWeight> weights(arguments.weight,
                                                    image_weight_scale<HasWeight>(arguments, image).scale, image);
-    weights.load(groups.start(), groups.count());
+    if (loads_weights_ahead) {
+      weights.load(groups.start(), groups.count());
+    }
     while (!groups.is_done()) {
       Real sums[Terms];
       SCC_UNROLL
@@ -58,6 +62,9 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         if (count == 0) {
           continue;
         }
+        if (!loads_weights_ahead) {
+          weights.load(groups.start(), count);
+        }
         auto const x = normalize_group<IsDense>(arguments.x.type, arguments.x_domain, groups.first());
         auto const y = normalize_group<IsDense>(arguments.y.type, arguments.y_domain, groups.second());
         weights.decode(count);
@@ -66,7 +73,9 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         for (int k = 0; k < group_size; ++k) {
           if (k == group_size / 2) {
             groups.load_next();  // not earlier: half of the group needs no registers any more
-            groups.load_next(weights);
+          }
+          if (loads_weights_ahead && k == group_size - 1) {
+            groups.load_next(weights);  // likewise
           }
           add_pixel(sums, x.pixels[k].t, y.pixels[k].t, weights.of(k));
         }

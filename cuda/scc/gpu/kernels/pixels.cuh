@@ -35,23 +35,24 @@ struct PixelGroup {
   bool has_special;  ///< Whether one of them is outside of the domain or a NaN
 };
 
-/// a / b for a in [0, 2^52), b > 0, given 1 / b.
-__device__ inline std::int64_t divide(std::int64_t a, std::int64_t b, double inverse) {
-  auto const quotient = static_cast<std::int64_t>(static_cast<double>(a) * inverse);  // off by one at most
-  std::int64_t const rest = a - quotient * b;
-  return quotient + (rest >= b ? 1 : 0) - (rest < 0 ? 1 : 0);
-}
-
 /// Walks along the pixels of an image in their order.
 class StridedIterator {
 public:
   /// Starts at pixel number `first`.
   __device__ StridedIterator(CollapsedShape const& shape, PixelView const& view, std::int64_t first) {
-    std::int64_t const middle = shape.extent[1], inner = shape.extent[2];
-    std::int64_t const row = divide(first, inner, shape.inverse[2]);
-    std::int64_t const outer_index = divide(row, middle, shape.inverse[1]);
-    middle_index_ = row - outer_index * middle;
-    inner_index_ = first - row * inner;
+    std::int64_t outer_index = 0;
+    if (shape.is_small) {
+      auto const pixel = static_cast<unsigned>(first);
+      unsigned const row = shape.divisor[2].quotient(pixel), outer = shape.divisor[1].quotient(row);
+      inner_index_ = pixel - row * static_cast<unsigned>(shape.extent[2]);
+      middle_index_ = row - outer * static_cast<unsigned>(shape.extent[1]);
+      outer_index = outer;
+    } else {
+      std::int64_t const row = first / shape.extent[2];
+      outer_index = row / shape.extent[1];
+      inner_index_ = first - row * shape.extent[2];
+      middle_index_ = row - outer_index * shape.extent[1];
+    }
     offset_ = outer_index * view.stride[0] + middle_index_ * view.stride[1] + inner_index_ * view.stride[2];
   }
 

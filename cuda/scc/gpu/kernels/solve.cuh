@@ -15,6 +15,7 @@
 #include <scc/estimator/chebyshev.hpp>
 #include <scc/estimator/solve.hpp>
 #include <scc/plan/plan_view.hpp>
+#include <type_traits>
 
 #include "../tile_partition.hpp"
 #include "../tuning.hpp"
@@ -49,6 +50,7 @@ struct SolveArguments {
   int terms;             ///< Sums that a block of the first pass leaves of an image; 0 for bins
   double inverse_total;  ///< 1 / what a moment is the sum of; not used with weights
   WorkspaceView workspace;
+  bool with_gradient;               ///< Whether d rSMI / d moments is wanted
   bool has_weight;                  ///< Whether the pixels have weights
   ElementType weight_type;          ///< likewise
   TilePartition weights_partition;  ///< likewise, of find_largest_weights
@@ -187,6 +189,38 @@ __device__ inline unsigned opaque_zero() {
   return zero;
 }
 
+/// WorkspaceView::differences of an image: made once, as a pixel reads 12 of them. Those of the last row along x, which
+/// nobody reads, are 0.
+__device__ inline void store_differences(BlockTeam const& block, double const* drsmi_dmoments, int basis_size,
+                                         float* differences) {
+  int const count = basis_size * basis_size;
+  auto const store = [&](auto loads, int first) {  // as many are under way at a time
+    double here[loads.value], along_y[loads.value], along_x[loads.value];
+    SCC_UNROLL
+    for (int n = 0; n < loads.value; ++n) {
+      int const k = first + n * block.size();
+      here[n] = drsmi_dmoments[k];
+      along_y[n] = drsmi_dmoments[k + 1 < count ? k + 1 : k];
+      along_x[n] = drsmi_dmoments[k + basis_size < count ? k + basis_size : k];
+    }
+    SCC_UNROLL
+    for (int n = 0; n < loads.value; ++n) {
+      int const k = first + n * block.size();
+      differences[k] = static_cast<float>(along_y[n] - here[n]);
+      differences[count + k] = static_cast<float>(along_x[n] - here[n]);
+    }
+  };
+  constexpr std::integral_constant<int, 4> many{};
+  constexpr std::integral_constant<int, 1> one{};
+  int k = block.rank();
+  for (; k + (many.value - 1) * block.size() < count; k += many.value * block.size()) {
+    store(many, k);
+  }
+  for (; k < count; k += block.size()) {
+    store(one, k);
+  }
+}
+
 /// The loss -sum / images, where sum is that of rSMI over the images.
 __device__ inline void store_loss(WorkspaceView const& workspace, double sum, int images) {
   double const loss = -sum / images;
@@ -200,7 +234,8 @@ __device__ inline void store_loss(WorkspaceView const& workspace, double sum, in
 ///
 /// @tparam Shared  What is in shared memory.
 template <SolveMemory Shared>
-static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multiprocessor)
+static __global__ void __launch_bounds__(solve_threads,
+                                         Shared == SolveMemory::none ? 1 : solve_blocks_per_multiprocessor)
   solve_images(__grid_constant__ SolveArguments const arguments) {
   using Reduce = BlockReduce<double, solve_threads>;
   __shared__ typename Reduce::TempStorage storage;
@@ -258,17 +293,6 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     workspace.counts[image] = counts;
   }
 
-  // What is behind the fit is computed again there, as the fit needs all registers.
-  auto const store_results = [&](SolveScratch const& fitted) {
-    BlockTeam const block(thread_index() + static_cast<int>(opaque_zero()));
-    int const image = static_cast<int>(blockIdx.x + opaque_zero());
-    double* const drsmi_dmoments = workspace.drsmi_dmoments + image * moment_count;
-    differentiate(block, plan, fitted, drsmi_dmoments);
-    double* const alpha = workspace.alpha + std::int64_t{image} * plan.unknowns;
-    for (int l = block.rank(); l < plan.unknowns; l += block.size()) {
-      alpha[l] = fitted.alpha[l];
-    }
-  };
   double rsmi = has_nan ? static_cast<double>(NAN) : 0.0;
   if (has_nan || is_empty) {
     double* const moments = workspace.moments + image * moment_count;
@@ -292,15 +316,23 @@ static __global__ void __launch_bounds__(solve_threads, solve_blocks_per_multipr
     }
     block.sync();
     assemble_system(block, plan, solved_moments, scratch);
-    if (plan.unknowns > most_unknowns_of_a_warp) {
-      rsmi = fit_density_ratio(block, plan, scratch);
-    } else {
-      if (warp_index() == 0) {
-        rsmi = fit_in_registers(plan, scratch);
-      }
-      block.sync();
+    rsmi = fit(block, plan, scratch);
+    // Addresses are computed again, as the fit needs the registers in which they would be kept.
+    BlockTeam const team(thread_index() + static_cast<int>(opaque_zero()));
+    SolveScratch const fitted(plan, scratch_memory + opaque_zero());
+    auto const number = static_cast<std::int64_t>(blockIdx.x + opaque_zero());
+    for (int l = team.rank(); l < plan.unknowns; l += team.size()) {
+      workspace.alpha[number * plan.unknowns + l] = fitted.alpha[l];
     }
-    store_results(SolveScratch(plan, scratch_memory + opaque_zero()));
+    if (arguments.with_gradient) {
+      differentiate(team, plan, fitted, workspace.drsmi_dmoments + number * moment_count);
+    }
+  }
+
+  if (workspace.differences != nullptr && arguments.with_gradient) {
+    block.sync();
+    auto const first = static_cast<std::int64_t>(blockIdx.x + opaque_zero()) * moment_count;
+    store_differences(block, workspace.drsmi_dmoments + first, plan.basis_size, workspace.differences + 2 * first);
   }
 
   if (thread_index() == 0) {

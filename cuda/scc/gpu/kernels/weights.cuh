@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <cuda_runtime.h>
 #include <scc/config.hpp>
 #include <scc/estimator/weights.hpp>
@@ -82,11 +83,20 @@ class GroupWeights<Real, IsDense, true> {
 public:
   __device__ GroupWeights(WeightView const& weight, double scale, int image)
       : weight_(weight),
-        scale_(scale),
-        image_(image) {}
+        scale_(static_cast<Real>(scale)),
+        image_(image) {
+    if (is_double_beside_floats()) {
+      // A power of two is all in the upper half of a double: one register, not two.
+      int const upper = __double2hiint(scale);
+      memcpy(&scale_, &upper, sizeof(upper));
+    }
+  }
 
   __device__ void load(std::int64_t first, int count) {
     if (is_double_beside_floats()) {
+      int upper;
+      memcpy(&upper, &scale_, sizeof(upper));
+      double const scale = __hiloint2double(upper, 0);
       StridedIterator iterator(weight_.shape, weight_.view, first);
       SCC_UNROLL
       for (int k = 0; k < group_size; ++k) {
@@ -95,7 +105,7 @@ public:
           double const number = __ldg(image_data<double const>(weight_.view, image_) + iterator.offset());
           // What is too small for a float is not 0 for that.
           float const smallest = number != 0 ? __uint_as_float(1) : 0;
-          raw_.words[k] = __float_as_uint(fmaxf(static_cast<float>(number * scale_), smallest));
+          raw_.words[k] = __float_as_uint(fmaxf(static_cast<float>(number * scale), smallest));
           iterator.advance(weight_.shape, weight_.view);
         }
       }
@@ -123,9 +133,7 @@ public:
   /// The weight as it stands.
   __device__ Real number(int k) const { return numbers_[k]; }
   __device__ bool has(int k) const { return numbers_[k] != 0; }
-  __device__ Real of(int k) const {
-    return numbers_[k] * (is_double_beside_floats() ? Real(1) : static_cast<Real>(scale_));
-  }
+  __device__ Real of(int k) const { return numbers_[k] * (is_double_beside_floats() ? Real(1) : scale_); }
 
 private:
   /// Then load() makes scaled floats of them.
@@ -134,8 +142,8 @@ private:
   }
 
   WeightView const& weight_;
-  double scale_;
-  std::int64_t image_;
+  Real scale_;  ///< Of double beside floats: the upper half of a double in its place
+  int image_;
   RawGroup<Real> raw_{};
   Real numbers_[group_size] = {};  ///< Not scaled, so that one that is not 0 is not taken for 0
 };
@@ -152,7 +160,7 @@ struct WeightArguments {
 ///
 /// @tparam Number  double for weights of double, else float.
 template <class Number>
-static __global__ void __launch_bounds__(weight_threads)
+static __global__ void __launch_bounds__(weight_threads, weight_blocks_per_multiprocessor)
   find_largest_weights(__grid_constant__ WeightArguments const arguments) {
   using Reduce = BlockReduce<WeightSummary, weight_threads>;
   __shared__ typename Reduce::TempStorage storage;
