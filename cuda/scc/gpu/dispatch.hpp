@@ -23,7 +23,7 @@ namespace scc::gpu {
 
 /// A pass over the weights of a batch, each once where an image repeats it.
 struct WeightPass {
-  WeightView weight;
+  WeightView weight;     ///< Collapsed, without the axes that it repeats
   std::int64_t pixels;   ///< Weights of an image, at least 1
   std::int64_t repeats;  ///< How often an image has each
 };

@@ -37,8 +37,10 @@ struct Lanes {
   Lanes() = default;
   /// These lanes.
   SCC_ALWAYS_INLINE Lanes(Vector const& lanes) : v(lanes) {}
-  // Left to g++, copies would be made without the registers of instructions that the program at large is not compiled for.
+  /// A copy. Left to g++, it would be made without the registers of instructions that the program at large is not compiled
+  /// for.
   SCC_ALWAYS_INLINE Lanes(Lanes const& other) : v(other.v) {}
+  /// Likewise.
   SCC_ALWAYS_INLINE Lanes& operator=(Lanes const& other) {
     v = other.v;
     return *this;

@@ -140,9 +140,14 @@ public:
         is_real_(std::is_same_v<std::remove_const_t<T>, Real>),
         read_(&read<std::remove_const_t<T>>) {}
 
-  /// Reads pixels [start, start + count) of an image, count <= block_size.
+  /// Reads pixels [start, start + count) of an image.
   ///
-  /// @param left_out  [block_size] not 0 where a pixel does not enter, and so counts as one inside the domain; or null.
+  /// @param instructions  Instructions to use; the processor must have them.
+  /// @param image         Which image.
+  /// @param start         Its first pixel to read.
+  /// @param count         Number of pixels, at most block_size.
+  /// @param left_out      [block_size] not 0 where a pixel does not enter, and so counts as one inside the domain; or null.
+  /// @param block         Receives them.
   void load(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count,
             typename PixelBlock<Real>::Flag const* left_out, PixelBlock<Real>& block) const {
     if (count < block_size) {
@@ -210,9 +215,13 @@ public:
         data_(view.data),
         write_(mode == GradientMode::accumulate ? &write<G, true> : &write<G, false>) {}
 
-  /// Stores gradient [count] in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
+  /// Stores gradients in pixels [start, start + count) of an image. A pixel outside the domain has gradient 0.
   ///
-  /// @param outside  [count] not 0 where a pixel is; or null.
+  /// @param image     Which image.
+  /// @param start     Its first pixel to write.
+  /// @param count     Number of pixels.
+  /// @param gradient  [count]
+  /// @param outside   [count] not 0 where a pixel is outside the domain; or null.
   void store(std::int64_t image, std::int64_t start, std::int64_t count, Real const* gradient,
              Flag const* outside) const {
     runs_.for_each(

@@ -59,10 +59,15 @@ public:
         is_number_(std::is_same_v<WeightNumber<W>, std::remove_const_t<W>>),
         read_(&read<std::remove_const_t<W>>) {}
 
-  /// Reads the weights of pixels [start, start + count) of an image, count <= block_size.
+  /// Reads the weights of pixels [start, start + count) of an image.
   ///
-  /// @param scale  What they are multiplied by. 0, of an image with an invalid weight, makes all of them 0; `is_zero` still
-  ///               tells which of them were.
+  /// @param instructions  Instructions to use; the processor must have them.
+  /// @param image         Which image.
+  /// @param start         Its first pixel.
+  /// @param count         Number of pixels, at most block_size.
+  /// @param scale         What they are multiplied by. 0, of an image with an invalid weight, makes all of them 0; `is_zero`
+  ///                      still tells which of them were.
+  /// @param block         Receives them.
   template <class Real>
   void load(Instructions instructions, std::int64_t image, std::int64_t start, std::int64_t count, double scale,
             WeightBlock<Real>& block) const {

@@ -72,8 +72,9 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void difference_weights(Real f, Real* q) {
 /// What 1 counts in a histogram of fixed-point numbers: as much as leaves the splines of a pixel, which sum to its weight,
 /// below 2^(most_bits + 1), and those of all pixels at no more than 2^61 before they are rounded.
 ///
-/// @param sum      Of the weights of all pixels, > 0.
-/// @param largest  Of these weights, > 0.
+/// @param sum        Of the weights of all pixels, > 0.
+/// @param largest    Of these weights, > 0.
+/// @param most_bits  Of the number that a weight of 1 may count.
 inline double fixed_point_unit(double sum, double largest, int most_bits) {
   int sum_bits = 0;  // the least power of two that holds the sum
   sum_bits -= std::frexp(sum, &sum_bits) == 0.5 ? 1 : 0;

@@ -187,9 +187,7 @@ public:
             strides[3]};
   }
 
-  /// Calls body(a view of the weights), or body() if `weight` is undefined.
-  ///
-  /// @param weight  As with_shape_of() makes it.
+  /// Calls body(a view of the weights), or body() if `weight` is undefined; that is as with_shape_of() makes it.
   template <class Body>
   void with_weights(at::Tensor const& weight, Body const& body) const {
     if (!weight.defined()) {
