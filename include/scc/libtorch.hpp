@@ -29,16 +29,22 @@ namespace scc::libtorch {
 
 inline namespace SCC_LIBTORCH_PARTS {
 
+/// A weight as with_shape_of() makes it, or undefined: no input of a step of the graph may be an undefined tensor, but any
+/// other object.
+struct Weight {
+  torch::Tensor tensor;  ///< Without a gradient
+};
+
 /// The gradients of a pass, as a step of the graph of its own: its derivative, which nobody computes, is an error and not a
 /// constant.
 class SccGradient : public torch::autograd::Function<SccGradient> {
 public:
   /// The gradients that are wanted, as Pass::backward() makes them.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* /*context*/, torch::Tensor const& x,
-                                                torch::Tensor const& y, torch::Tensor const& weight,
+                                                torch::Tensor const& y, Weight const& weight,
                                                 torch::Tensor const& grad_loss, c10::intrusive_ptr<Pass> const& pass,
                                                 bool wants_x, bool wants_y) {
-    return pass->backward(x, y, weight, grad_loss, wants_x, wants_y);
+    return pass->backward(x, y, weight.tensor, grad_loss, wants_x, wants_y);
   }
 
   /// @throws std::logic_error always.
@@ -61,14 +67,14 @@ enum class Reduction {
 /// not differentiable here.
 class SccFunction : public torch::autograd::Function<SccFunction> {
 public:
-  /// Of images and translations that require_pair() accepts, and a weight as with_shape_of() makes it, or undefined.
+  /// Of images and translations that require_pair() accepts.
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, torch::Tensor const& x,
-                                                torch::Tensor const& y, torch::Tensor const& weight,
+                                                torch::Tensor const& y, Weight const& weight,
                                                 std::shared_ptr<DeviceLosses const> const& losses,
                                                 Reduction reduction) {
     auto const pass = make_pass(losses, y.device());
-    auto const results = pass->forward(x, y, weight);
-    context->save_for_backward({x, y, weight});
+    auto const results = pass->forward(x, y, weight.tensor);
+    context->save_for_backward({x, y, weight.tensor});
     context->saved_data["pass"] = torch::IValue::make_capsule(pass);
     context->set_materialize_grads(false);
     context->mark_non_differentiable({results.rsmi});
@@ -91,7 +97,7 @@ public:
       if (grad_loss.dim() == 1) {  // L = -(1/N) sum_n rSMI_n
         grad_loss = (grad_loss * -static_cast<double>(grad_loss.numel())).contiguous();
       }
-      auto const found = SccGradient::apply(images[0], images[1], images[2], grad_loss, pass, wants_x, wants_y);
+      auto const found = SccGradient::apply(images[0], images[1], Weight{images[2]}, grad_loss, pass, wants_x, wants_y);
       result[0] = wants_x ? found.front() : torch::Tensor();
       result[1] = wants_y ? found.back() : torch::Tensor();
     }
@@ -179,7 +185,7 @@ private:
       y = y.contiguous();
       weight = weight.defined() ? weight.contiguous() : weight;
     }
-    auto const results = SccFunction::apply(x, y, weight, losses_, reduction);
+    auto const results = SccFunction::apply(x, y, Weight{weight}, losses_, reduction);
     last_rsmi_ = results[1];
     return results[0];
   }

@@ -44,6 +44,8 @@ inline constexpr int weight_blocks_per_multiprocessor = 4;
 inline constexpr int solve_blocks_per_multiprocessor = 2;
 /// In a backward pass.
 inline constexpr int gradient_blocks_per_multiprocessor = 3;
+/// In a backward pass with weights, histogram basis: one block more spills on sm_120.
+inline constexpr int weighted_histogram_gradient_blocks_per_multiprocessor = 2;
 /// In a backward pass in double, chebyshev basis.
 inline constexpr int double_gradient_blocks_per_multiprocessor = 2;
 

@@ -328,7 +328,9 @@ static __global__ void __launch_bounds__(gradient_threads, sizeof(Real) == 4
 }
 
 template <class Real, bool HasWeight>
-static __global__ void __launch_bounds__(gradient_threads, gradient_blocks_per_multiprocessor)
+static __global__ void __launch_bounds__(gradient_threads, HasWeight
+                                                             ? weighted_histogram_gradient_blocks_per_multiprocessor
+                                                             : gradient_blocks_per_multiprocessor)
   gradient_histogram(__grid_constant__ GradientArguments<Real> const arguments) {
   backward_pass<HistogramGradient<Real>, false, HasWeight>(arguments);
 }
