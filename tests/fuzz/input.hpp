@@ -280,4 +280,19 @@ void fill(Input& input, scc::Options const& options, std::vector<T>& pixels) {
   }
 }
 
+/// Fills the memory with weights, a third of them 0; some images hold weights of any size, and of any bits.
+template <class W>
+void fill_weights(Input& input, std::vector<W>& weights) {
+  bool const any_size = input.once_in(8), any_bits = input.once_in(8);
+  for (auto& weight : weights) {
+    if (any_bits && input.once_in(4)) {
+      weight = input.bits<W>();
+    } else {
+      double const value = any_size && input.once_in(4) ? std::abs(input.extreme()) : input.byte();
+      bool const fits = value <= static_cast<double>(std::numeric_limits<W>::max());
+      weight = fits && !input.once_in(3) ? static_cast<W>(value) : W(0);
+    }
+  }
+}
+
 }  // namespace scc_fuzz

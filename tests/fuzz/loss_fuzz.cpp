@@ -254,10 +254,10 @@ void check_estimates(scc::cpu::Loss const& loss, scc::cpu::Workspace const& work
   for (std::int64_t n = 0; n < images; ++n) {
     double const rsmi = workspace.rsmi()[static_cast<std::size_t>(n)];
     scc::Diagnostics const counts = workspace.diagnostics(n);
-    bool const has_nan = counts.x_nan + counts.y_nan > 0;
+    bool const has_nan = counts.x_nan + counts.y_nan + counts.weight_invalid > 0;
     sum += rsmi;
     require(!std::isinf(rsmi), "an estimate is a number or NaN");
-    require(!has_nan || std::isnan(rsmi), "an image with a NaN pixel has rSMI NaN");
+    require(!has_nan || std::isnan(rsmi), "an image with a NaN pixel or an invalid weight has rSMI NaN");
     if (is_tame(loss.options()) && !has_nan) {
       require(rsmi >= -1.001, "an estimate of moderate options is a number above -1");
     }
@@ -265,6 +265,64 @@ void check_estimates(scc::cpu::Loss const& loss, scc::cpu::Workspace const& work
   double const expected = -sum / static_cast<double>(images);
   require(std::isnan(expected) ? std::isnan(value) : std::abs(value - expected) <= 1e-9 * (1 + std::abs(expected)),
           "the loss is the negative mean of the estimates");
+}
+
+/// The same images with weights. The GPU's loss has its place where this calls the CPU's.
+template <class W, class G, class X, class Y>
+void check_weights(Input& input, scc::cpu::Loss const& loss, scc::ImageBatch<X const> const& x,
+                   scc::ImageBatch<Y const> const& y, std::vector<Place> x_places, std::vector<Place> y_places) {
+  Extents const extents{x.images, x.channels, x.height, x.width};
+  Extents const weight_extents = input.once_in(32) ? read_extents(input) : extents;
+  Image<W> weight(input, weight_extents);
+  fill_weights(input, weight.memory());
+  scc::ImageBatch<W const> const view = weight.view();
+  scc::cpu::Workspace workspace;
+  double value = 0;
+  bool const is_accepted = accepts([&] { value = loss.forward(x, y, view, workspace); });
+  require(is_accepted == (weight.is_readable() && weight_extents == extents) || weight.is_doubtful(),
+          "weights are accepted if, and only if, they can be read and have the shape of the images");
+  if (!is_accepted) {
+    return;
+  }
+  auto const pixels = static_cast<std::size_t>(x.pixels());
+  std::vector<bool> is_zero;
+  std::vector<std::int64_t> invalid(workspace.rsmi().size(), 0), counted(workspace.rsmi().size(), 0);
+  weight.for_each_pixel([&](std::int64_t n, std::size_t place) {
+    auto const w = static_cast<double>(weight.memory()[place]);
+    std::size_t const j = is_zero.size();
+    is_zero.push_back(w == 0);
+    x_places[j] = w == 0 ? Place::inside : x_places[j];
+    y_places[j] = w == 0 ? Place::inside : y_places[j];
+    invalid[static_cast<std::size_t>(n)] += w >= 0 && std::isfinite(w) ? 0 : 1;
+    counted[static_cast<std::size_t>(n)] += w == 0 ? 0 : 1;
+  });
+  scc::Diagnostics const counts = workspace.diagnostics();
+  check_counts(x_places, counts.x_outside, counts.x_nan);
+  check_counts(y_places, counts.y_outside, counts.y_nan);
+  check_estimates(loss, workspace, value, x.images, x.pixels());
+  for (std::size_t n = 0; n < invalid.size(); ++n) {
+    require(workspace.diagnostics(static_cast<std::int64_t>(n)).weight_invalid == invalid[n],
+            "every invalid weight is counted, and no other");
+    require(counted[n] > 0 || workspace.rsmi()[n] == 0, "an image without weight has rSMI 0");
+  }
+  if constexpr (!std::is_same_v<Y, std::uint8_t>) {
+    Gradient<G> gradient(input, extents);
+    if (!accepts([&] { loss.backward(x, y, view, workspace, 1.0, gradient.view()); })) {
+      require(gradient.is_untouched(), "nothing is written by a call that is rejected");
+      return;
+    }
+    std::vector<double> const values = gradient.values();
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      std::size_t const n = j / pixels;
+      if (invalid[n] > 0) {
+        require(std::isnan(values[j]), "the gradient of an image with an invalid weight is NaN");
+      } else if (is_zero[j] || y_places[j] == Place::outside) {
+        require(values[j] == 0, "a pixel of weight 0 or outside the domain has gradient 0");
+      } else if (std::isfinite(workspace.rsmi()[n]) && is_tame(loss.options()) && sizeof(G) >= sizeof(float)) {
+        require(std::isfinite(values[j]), "the gradient of a finite estimate is finite");
+      }
+    }
+  }
 }
 
 #if defined(SCC_FUZZ_GPU)
@@ -409,6 +467,10 @@ void exercise(Input& input) {
     double const grad_loss = input.number(-4, 4);
     Pass<X, Y> const pass{*loss, x_view, y_view, workspace, grad_loss};
     check_backward<G>(input, pass, x_places, y_places);
+    if (!is_large && input.once_in(4)) {
+      input.once_in(2) ? check_weights<G, G>(input, *loss, x_view, y_view, x_places, y_places)
+                       : check_weights<std::uint8_t, G>(input, *loss, x_view, y_view, x_places, y_places);
+    }
 
     if constexpr (!std::is_same_v<Y, std::uint8_t>) {
       if (is_large || !input.once_in(4)) {
