@@ -251,17 +251,19 @@ public:
         fixed_step_(arguments.side == Side::y ? arguments.basis_size : 1),
         differentiated_step_(arguments.side == Side::y ? 1 : arguments.basis_size),
         factor_(static_cast<Real>(factor * 0.5 * intervals_)),
-        drsmi_dmoments_(drsmi_dmoments),
-        // As many images on, with two tables each; the first is that of y.
-        differences_(arguments.differences + 2 * (drsmi_dmoments - arguments.drsmi_dmoments) +
-                     (arguments.side == Side::y ? 0 : arguments.basis_size * arguments.basis_size)),
-        staged_(arguments.stages_coefficients ? dynamic_shared<Real>() : nullptr) {
-    if (staged_ != nullptr) {
+        drsmi_dmoments_(drsmi_dmoments) {
+    if (arguments.stages_coefficients) {
+      Real* const staged = dynamic_shared<Real>();
+      differences_ = staged;
       // The last bin of the differentiated axis has no difference; those of the bins before it end here.
       int const count = arguments.basis_size * arguments.basis_size - differentiated_step_;
       for (int k = thread_index(); k < count; k += thread_count()) {
-        staged_[k] = difference(k);
+        staged[k] = difference(k);
       }
+    } else if constexpr (std::is_same_v<Real, float>) {
+      // As many images on, with two tables each; the first is that of y.
+      differences_ = arguments.differences + 2 * (drsmi_dmoments - arguments.drsmi_dmoments) +
+                     (arguments.side == Side::y ? 0 : arguments.basis_size * arguments.basis_size);
     }
   }
 
@@ -295,22 +297,15 @@ private:
     return static_cast<Real>(__ldg(drsmi_dmoments_ + at + differentiated_step_) - __ldg(drsmi_dmoments_ + at));
   }
 
-  /// The same, from the nearest place that has it.
+  /// The same, from a table if there is one: always for float.
   __device__ Real coefficient(int at) const {
-    if (staged_ != nullptr) {
-      return staged_[at];
-    }
-    if constexpr (std::is_same_v<Real, float>) {
-      return __ldg(differences_ + at);
-    }
-    return difference(at);
+    return std::is_same_v<Real, float> || differences_ != nullptr ? differences_[at] : difference(at);
   }
 
   int intervals_, fixed_step_, differentiated_step_;
   Real factor_;
   double const* drsmi_dmoments_;
-  float const* differences_;
-  Real* staged_;  // [B, B] or null
+  Real const* differences_ = nullptr;  // [B, B], in shared or global memory
 };
 
 template <int Degree, bool IsDense, bool HasWeight>

@@ -30,6 +30,8 @@ template <int Terms, bool IsDense, bool HasWeight, class Real, class AddPixel>
 __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int parts, int part,
                                   AddPixel const& add_pixel) {
   constexpr int terms_of_lane = Terms / warp_size;
+  // Strided walks with weights need the most registers.
+  constexpr bool loads_late = HasWeight && !IsDense;
   constexpr int groups_per_sum = std::is_same_v<Real, float> ? pixels_per_float_sum / group_size : 1 << 30;
   // Registers are too short for that beside views of any type and layout.
   constexpr bool loads_weights_ahead = IsDense;
@@ -71,7 +73,7 @@ __device__ inline void sum_images(ForwardArguments<Real> const& arguments, int p
         counts.add(x, y, weights);
         SCC_UNROLL
         for (int k = 0; k < group_size; ++k) {
-          if (k == group_size / 2) {
+          if (k == (loads_late ? group_size - 1 : group_size / 2)) {
             groups.load_next();  // not earlier: half of the group needs no registers any more
           }
           if (loads_weights_ahead && k == group_size - 1) {

@@ -18,6 +18,7 @@
 #include <type_traits>
 
 #include "../pixel_view.hpp"
+#include "../tile_partition.hpp"
 #include "warp.cuh"
 
 namespace scc::gpu {
