@@ -20,6 +20,7 @@ using scc::Basis;
 using scc::Kernel;
 using scc::Options;
 using scc_test::Batch;
+using scc_test::GradLoss;
 using scc_test::is_gpu;
 using scc_test::Loss;
 using scc_test::Shape;

@@ -86,7 +86,8 @@ public:
   /// @throws std::invalid_argument as above.
   template <class X, class Y, class W>
   double forward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace) const {
-    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace, true); });
+    return with_weights(x, y, weight,
+                        [&](WeightReader const* weights) { return estimate(x, y, weights, workspace, true); });
   }
 
   /// The same number as forward(), without what a gradient needs: afterwards backward() and its kin refuse the workspace,
@@ -108,7 +109,8 @@ public:
   /// @throws std::invalid_argument as forward() does.
   template <class X, class Y, class W>
   double value(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace) const {
-    return with_weights(x, y, weight, [&](auto const& weights) { return estimate(x, y, &weights, workspace, false); });
+    return with_weights(x, y, weight,
+                        [&](WeightReader const* weights) { return estimate(x, y, weights, workspace, false); });
   }
 
   /// dloss_dy = grad_loss dL/dy, where L and the moments are those of the workspace's last forward pass with the same x
@@ -141,8 +143,9 @@ public:
   template <class X, class Y, class W, class G>
   void backward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace, GradLoss grad_loss,
                 ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
-    with_weights(x, y, weight,
-                 [&](auto const& weights) { differentiate_y(x, y, &weights, workspace, grad_loss, dloss_dy, mode); });
+    with_weights(x, y, weight, [&](WeightReader const* weights) {
+      differentiate_y(x, y, weights, workspace, grad_loss, dloss_dy, mode);
+    });
   }
 
   /// dloss_dx = grad_loss dL/dx; otherwise as backward().
@@ -167,8 +170,9 @@ public:
   template <class X, class Y, class W, class G>
   void backward_x(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace,
                   GradLoss grad_loss, ImageBatch<G> dloss_dx, GradientMode mode = GradientMode::overwrite) const {
-    with_weights(x, y, weight,
-                 [&](auto const& weights) { differentiate_x(x, y, &weights, workspace, grad_loss, dloss_dx, mode); });
+    with_weights(x, y, weight, [&](WeightReader const* weights) {
+      differentiate_x(x, y, weights, workspace, grad_loss, dloss_dx, mode);
+    });
   }
 
   /// Both gradients; otherwise as backward().
@@ -196,8 +200,8 @@ public:
   void backward_xy(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace,
                    GradLoss grad_loss, ImageBatch<GX> dloss_dx, ImageBatch<GY> dloss_dy,
                    GradientMode mode = GradientMode::overwrite) const {
-    with_weights(x, y, weight, [&](auto const& weights) {
-      differentiate_xy(x, y, &weights, workspace, grad_loss, dloss_dx, dloss_dy, mode);
+    with_weights(x, y, weight, [&](WeightReader const* weights) {
+      differentiate_xy(x, y, weights, workspace, grad_loss, dloss_dx, dloss_dy, mode);
     });
   }
 
@@ -227,8 +231,8 @@ public:
   double forward_backward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace& workspace,
                           GradLoss grad_loss, ImageBatch<G> dloss_dy,
                           GradientMode mode = GradientMode::overwrite) const {
-    return with_weights(x, y, weight, [&](auto const& weights) {
-      return estimate_and_differentiate(x, y, &weights, workspace, grad_loss, dloss_dy, mode);
+    return with_weights(x, y, weight, [&](WeightReader const* weights) {
+      return estimate_and_differentiate(x, y, weights, workspace, grad_loss, dloss_dy, mode);
     });
   }
 
@@ -249,13 +253,17 @@ public:
   }
 
 private:
-  /// body(the weights), if these are a valid batch.
+  /// body(pointer to the weights), if these are a valid batch; null if there are no pixels.
   template <class X, class Y, class W, class Body>
   static auto with_weights(ImageBatch<X> const& x, ImageBatch<Y> const& y, ImageBatch<W> const& weight,
                            Body const& body) {
     detail::require_images(x, y);
     detail::require_weight(x, weight);
-    return body(WeightReader(weight));
+    if (x.images == 0 || x.pixels() == 0) {
+      return body(static_cast<WeightReader const*>(nullptr));
+    }
+    WeightReader const weights(weight);
+    return body(&weights);
   }
 
   // From here on images and weights are valid, and `weights` is null where there are none.
