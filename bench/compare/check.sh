@@ -28,9 +28,9 @@ for row in '\*\*scc\*\*' 'published formulation (PyTorch, eager)' 'factorised (P
   expect "the table has a row of $row" grep -q "^| $row" "$page"
 done
 # Columns 9 and 10 are the errors of rSMI and of the gradient.
-expect 'the errors of scc are small' awk -F'|' '
+expect 'the errors of scc, without and with a mask, are small' awk -F'|' '
   $2 ~ /scc/ && NF == 12 { rows += 1; if (!($10 + 0 < 1e-6 && $11 + 0 < 1e-4 && $10 + $11 > 0)) { exit failed = 1 } }
-  END { exit failed || rows != 1 }' "$page"
+  END { exit failed || rows != 2 }' "$page"
 expect 'no number is missing' test "$(grep -ci '\bnan\b\|\binf\b' "$page")" -eq 0
 expect 'the series has both sizes' test "$(grep -c '^| 1 x 3 x \(16 x 16\|32 x 32\) |' "$page")" -eq 2
 expect 'the command is named' grep -qx 'bash bench/compare/run.sh --quick --threads 1 --out out' "$page"
