@@ -63,7 +63,7 @@ public:
       alignas(64) double units[block_size];
       for (int k = 0; k < count; ++k) {
         units[k] = weights->w[k] * unit_;
-        total += static_cast<std::int64_t>(units[k] + 0.5);
+        total += static_cast<std::int64_t>(units[k] + 0.5);  // NOLINT(bugprone-incorrect-roundings): not negative
       }
       with_instructions(instructions_,
                         [&](auto) SCC_INLINE_LAMBDA { add_pixels(x.t, y.t, count, [&](int k) { return units[k]; }); });

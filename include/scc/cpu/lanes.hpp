@@ -36,7 +36,7 @@ struct Lanes {
   /// Uninitialised, or 0 in braces.
   Lanes() = default;
   /// These lanes.
-  SCC_ALWAYS_INLINE Lanes(Vector const& lanes) : v(lanes) {}
+  SCC_ALWAYS_INLINE Lanes(Vector const& lanes) : v(lanes) {}  // NOLINT(google-explicit-constructor): the same thing
   /// A copy. Left to g++, it would be made without the registers of instructions that the program at large is not compiled
   /// for.
   SCC_ALWAYS_INLINE Lanes(Lanes const& other) : v(other.v) {}

@@ -179,6 +179,7 @@ template <class Number, class Row, int Height, int Width, class Left, class Righ
 SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply_tile(int row, int rows, int column, int columns, int depth,
                                                      Left const& left, Right const* right, Store const& store) {
   constexpr int unrolled = Width == 1 ? 8 : 1;  // steps, so that as many loads are under way
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): Row may be a vector of Numbers
   constexpr int lanes = sizeof(Row) / sizeof(Number);
   Row sum[Height][Width] = {};
   auto const add = [&](int k) SCC_INLINE_LAMBDA {
@@ -235,6 +236,7 @@ SCC_HOST_DEVICE SCC_ALWAYS_INLINE void multiply(Team const& team, int rows, int 
                                                 Left const& left, Right const* right, Store const& store) {
   using Row = typename Team::template Row<Number>;
   constexpr int height = Team::tile_rows;
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): Row may be a vector of Numbers
   constexpr int width = Team::tile_columns * static_cast<int>(sizeof(Row) / sizeof(Number));
   Arrangement const threads = team.arrange((columns + width - 1) / width);
   for (int column = threads.column * width; column < columns; column += threads.columns * width) {
