@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Two processes with batches of b are one process with batches of 2 b: the same gradients, and in double precision the same
-/// weights after 20 steps.
+/// Two processes with batches of b are one process with batches of 2 b: the same gradients, and the same weights after 20
+/// steps.
 /// The processes are threads here, which Gloo connects over loopback all the same.
 
 #include <array>
@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "combinations.hpp"
 #include "methods/translator.hpp"
 
 namespace {
@@ -24,10 +25,13 @@ using torch::Tensor;
 
 constexpr std::int64_t batch = 4, steps = 20;
 
-// |a - b| / |b| over all tensors.
-double distance(std::vector<Tensor> const& a, std::vector<Tensor> const& b) {
+// |a - b| / |b| over all tensors, but for those left out.
+double distance(std::vector<Tensor> const& a, std::vector<Tensor> const& b, std::vector<bool> const& left_out) {
   double difference = 0, size = 0;
   for (std::size_t k = 0; k < b.size(); ++k) {
+    if (left_out[k]) {
+      continue;
+    }
     difference += (a[k] - b[k]).square().sum().item<double>();
     size += b[k].square().sum().item<double>();
   }
@@ -41,7 +45,7 @@ struct Result {
 Result train(translate::Translator& translator, Tensor const& source, Tensor const& target) {
   Result result;
   for (std::int64_t step = 0; step < steps; ++step) {
-    translator.step({{source[step], {}}, {target[step], {}}}, 1, false);
+    translator.step({{source[step], {}, {}}, {target[step], {}, {}}}, 1, false);
     if (step == 0) {
       for (auto const& parameter : translator.parameters()) {
         result.first_gradients.push_back(parameter.grad().clone());
@@ -54,8 +58,17 @@ Result train(translate::Translator& translator, Tensor const& source, Tensor con
   return result;
 }
 
-// Whether all is as near as it must be.
-bool test(translate::Method method, char const* name, bool is_double) {
+// Biases in front of a norm: their gradient is 0, but for rounding, of which Adam makes steps of almost the full rate.
+std::vector<bool> without_gradient(Result const& in_double) {
+  std::vector<bool> result;
+  for (auto const& gradient : in_double.first_gradients) {
+    result.push_back(gradient.norm().item<double>() < 1e-12);
+  }
+  return result;
+}
+
+// Whether all is as near as it must be. `left_out` is filled in double, and used in float.
+bool test(translate::Method method, bool is_double, std::vector<bool>& left_out) {
   torch::set_default_dtype(is_double ? caffe2::TypeMeta::Make<double>() : caffe2::TypeMeta::Make<float>());
   translate::Settings settings;
   settings.method = method;
@@ -91,13 +104,16 @@ bool test(translate::Method method, char const* name, bool is_double) {
     halves.at(rank) = train(*translators.at(rank), share(source), share(target));
   });
   bool passes = true;
+  if (is_double) {
+    left_out = without_gradient(whole);
+  }
   for (auto const& half : halves) {
-    auto const gradients = distance(half.first_gradients, whole.first_gradients);
-    auto const weights = distance(half.weights, whole.weights);
-    std::printf("%s in %s: gradients of the first step differ by %.1e, weights after %lld steps by %.1e\n", name,
-                is_double ? "double" : "float", gradients, static_cast<long long>(steps), weights);
-    // In float, Adam makes steps of almost the full rate of what rounding leaves of gradients near 0.
-    passes = passes && gradients < 1e-5 && (!is_double || weights < 1e-9);
+    auto const gradients = distance(half.first_gradients, whole.first_gradients, left_out);
+    auto const weights = distance(half.weights, whole.weights, left_out);
+    std::printf("%s in %s: gradients of the first step differ by %.1e, weights after %lld steps by %.1e\n",
+                translate::entry_of(method).name, is_double ? "double" : "float", gradients,
+                static_cast<long long>(steps), weights);
+    passes = passes && gradients < 1e-5 && weights < (is_double ? 1e-9 : 1e-3);
   }
   return passes;
 }
@@ -108,9 +124,11 @@ int main() try {
   torch::set_num_threads(1);
   torch::manual_seed(2);
   bool passes = true;
-  for (bool const is_double : {false, true}) {
-    passes = test(translate::Method::gan, "gan", is_double) && passes;
-    passes = test(translate::Method::cyclegan, "cyclegan", is_double) && passes;
+  for (auto const method : {translate::Method::gan, translate::Method::cyclegan}) {
+    std::vector<bool> left_out;
+    for (bool const is_double : {true, false}) {
+      passes = test(method, is_double, left_out) && passes;
+    }
   }
   return passes ? EXIT_SUCCESS : EXIT_FAILURE;
 } catch (std::exception const& error) {

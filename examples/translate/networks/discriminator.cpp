@@ -12,7 +12,7 @@ DiscriminatorImpl::DiscriminatorImpl(std::int64_t channels, std::int64_t width, 
       pool_size_(pool_size),
       pool_(register_buffer("pool", torch::empty({0}))) {
   namespace nn = torch::nn;
-  bool const has_norm = style != Style::digits;
+  bool const has_norm = style == Style::resnet || style == Style::antialiased;
   auto const add = [&](std::int64_t in, std::int64_t out, std::int64_t stride) {
     bool const is_first = layers_->is_empty();
     layers_->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 4).stride(stride).padding(1)));
@@ -27,8 +27,9 @@ DiscriminatorImpl::DiscriminatorImpl(std::int64_t channels, std::int64_t width, 
   if (has_norm) {
     add(4 * width, 8 * width, 1);
   }
-  layers_->push_back(has_norm ? nn::Conv2d(nn::Conv2dOptions(8 * width, 1, 4).padding(1))
-                              : nn::Conv2d(nn::Conv2dOptions(4 * width, 1, 3).padding(1)));
+  layers_->push_back(has_norm                ? nn::Conv2d(nn::Conv2dOptions(8 * width, 1, 4).padding(1))
+                     : style == Style::gcgan ? nn::Conv2d(nn::Conv2dOptions(4 * width, 1, 4))
+                                             : nn::Conv2d(nn::Conv2dOptions(4 * width, 1, 3).padding(1)));
   initialize(*this, style);
 }
 

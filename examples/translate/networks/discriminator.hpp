@@ -11,8 +11,8 @@
 namespace translate {
 
 /// Judges pieces of an image. Its losses are least squares rather than cross entropy (Mao et al., ICCV 2017): 1 is real, 0
-/// is translated. For digits, three convolutions that halve the size, and one that decides; it has no norm, which would hide
-/// how bright and colourful images are as a whole. Otherwise PatchGAN, which sees 70 x 70 pixels (Isola et al., CVPR 2017).
+/// is translated. For digits, three convolutions that halve the size, and one that decides, on pieces or, as GcGAN's, on the
+/// whole; it has no norm, which would hide how bright and colourful images are. Otherwise PatchGAN, which sees 70 x 70 pixels (Isola et al., CVPR 2017).
 class DiscriminatorImpl : public torch::nn::Module {
 public:
   /// @param width      Channels of the first convolution.

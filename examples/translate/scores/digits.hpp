@@ -47,7 +47,7 @@ private:
   Domains const& domains_;
   DigitClassifier classifier_;
   double classifier_accuracy_;
-  std::int64_t right_ = 0, count_ = 0;
+  torch::Tensor confusion_, last_confusion_;  // [10, 10], of images of a digit (row) the number read as a digit
 };
 
 }  // namespace translate
