@@ -29,7 +29,7 @@ trains gcgan-vf --method gcgan-vf --direction mm-m
 trains cycle-rot --method cycle-rot
 trains cycle-vf --method cycle-vf "${folders[@]}"
 trains cut --method cut
-trains gcgan-digits --method cycle-rot --networks gcgan-digits --noise-channels 2 --target-shares 1 0 .5 0 0 0 0 0 0 1
+trains gcgan-digits --method cycle-rot --networks gcgan-digits --noise-channels 2 --discriminator-sees-batch 1 --target-shares 1 0 .5 0 0 0 0 0 0 1
 trains cut-folders --method cut "${folders[@]}" --score maps --translations --mask-dir made/aligned
 trains fastcut --method fastcut "${folders[@]}" --score parsing
 trains ugatit --method ugatit-light --direction b-a --size 96 --batch 1

@@ -50,7 +50,7 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--discriminator-width", settings.discriminator_width, 1, "channels of the first layer of a discriminator");
   visit("--residual-blocks", settings.residual_blocks, 0, "of a generator");
   visit("--noise-channels", settings.noise_channels, 0,
-        "of noise, drawn for each image, at the input of a generator: one image has many translations then");
+        "of noise, drawn for each image, at the input of a generator, but ugatit-light's: an image has many translations");
   visit("--rate", settings.generator_rate, 0, "learning rate of the generators; falls to 0 over the second half");
   visit("--discriminator-rate", settings.discriminator_rate, 0, "learning rate of the discriminators, likewise");
   visit("--cycle-weight", settings.cycle_weight, 0, "weight of the cycle of cyclegan, cycle-* and ugatit-light");
@@ -61,6 +61,8 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--cam-weight", settings.cam_weight, 0, "weight of the class activation maps of ugatit-light");
   visit("--weight-decay", settings.weight_decay, 0, "of all optimizers");
   visit("--pool", settings.pool, 0, "earlier translations that a discriminator may see in place of new ones");
+  visit("--discriminator-sees-batch", settings.sees_batch, 0,
+        "1: discriminators, but those of ugatit-light, also see how much the images of a batch differ");
   visit("--train-images", settings.train_images, 20, "how many training digits to use, half of them for each domain");
   visit("--classifier-epochs", settings.classifier_epochs, 1, "how often a classifier sees its training images");
   visit("--training-score-images", settings.score_images, 10,

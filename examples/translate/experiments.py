@@ -72,10 +72,25 @@ def read_as(true, read):
 LOW, HIGH = range(5), range(5, 10)
 DIGIT_SCORES = [("as test set", 1, field("test-score")), ("as training set", 1, field("training-score")),
                 ("rSMI", 3, field("test-rsmi"))]
+LARGER = "--width 16 --discriminator-width 32 --iterations 3000"
+OF_GCGAN = "--networks gcgan-digits --width 16 --discriminator-width 32 --iterations 3000"
+NOISE, BATCH = "--noise-channels 4", "--discriminator-sees-batch 1"
+VARIETY = [
+    ("gan", "-", ""), ("gan", "3000 iterations", "--iterations 3000"), ("gan", "larger", LARGER),
+    ("gan", "larger, noise", f"{LARGER} {NOISE}"), ("gan", "larger, sees batch", f"{LARGER} {BATCH}"),
+    ("gan", "larger, noise, sees batch", f"{LARGER} {NOISE} {BATCH}"), ("gan", "GcGAN's networks", OF_GCGAN),
+    ("gan", "GcGAN's networks, noise, sees batch", f"{OF_GCGAN} {NOISE} {BATCH}"), ("cyclegan", "-", ""),
+    ("cyclegan", "noise, sees batch", f"{NOISE} {BATCH}"),
+    ("cyclegan", "GcGAN's networks, noise, sees batch", f"{OF_GCGAN} {NOISE} {BATCH}"),
+]
 EXPERIMENTS = {
     "digits": Experiment(
         "digits.md", "--quick", [((d, m), f"--direction {d} --method {m}") for d in ("m-mm", "mm-m") for m in METHODS],
         (0, 50), (1, 2, 3), ("direction", "method"), DIGIT_SCORES, (4, 5), PAPER),
+    "variety": Experiment(
+        "variety.md", "--direction m-mm --quick", [((method, what), f"--method {method} {options}".strip())
+                                                   for method, what, options in VARIETY], (10, 50), (1,),
+        ("method", "other options"), DIGIT_SCORES),
     "shift": Experiment(
         "shift.md", "--quick --direction m-mm --no-training-score",
         [((what, m), f"--method {m} --target-shares {shares}")

@@ -54,6 +54,7 @@ struct Settings {
   double cam_weight = 1000;
   double weight_decay = 0;
   std::int64_t pool = 0;
+  std::int64_t sees_batch = 0;  ///< 1 for discriminators that do.
   std::int64_t train_images = 60000;
   std::vector<double> target_shares;  ///< Of each digit's training images of the target; empty for all of them.
   std::int64_t classifier_epochs = 3;

@@ -123,7 +123,8 @@ Generator Translator::add_generator(char const* name, std::int64_t in_channels, 
 }
 
 Discriminator Translator::add_discriminator(char const* name, std::int64_t channels) {
-  Discriminator discriminator(channels, settings().discriminator_width, style_of(settings()), settings().pool);
+  Discriminator discriminator(channels, settings().discriminator_width, style_of(settings()), settings().pool,
+                              settings().sees_batch > 0);
   add_to_discriminators(name, discriminator.ptr());
   return discriminator;
 }
