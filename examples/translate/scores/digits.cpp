@@ -134,8 +134,8 @@ Description DigitScore::facts() const { return {{"classifier-accuracy", formatte
 
 Description DigitScore::final_scores(Change const& translate) {
   std::string counts;
-  for (auto const count : last_confusion_.flatten().split(1)) {
-    counts += (counts.empty() ? "" : " ") + std::to_string(count.item<std::int64_t>());
+  for (std::int64_t k = 0; k < digit_count * digit_count; ++k) {
+    counts += (k == 0 ? "" : " ") + std::to_string(last_confusion_.flatten()[k].item<std::int64_t>());
   }
   Description scores{{"confusion", counts}};
   if (!settings_.training_score) {
