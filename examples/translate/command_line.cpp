@@ -201,8 +201,9 @@ a checkpoint was written.)");
     require_combination(settings);
     bool const asks_for_folders =
       settings.size != 32 || settings.score != ScoreKind::none || !settings.guides.empty() || !settings.masks.empty();
-    if (!settings.target_shares.empty() && is_folders(settings.direction)) {
-      throw CLI::ValidationError("--target-shares", "is for digits");
+    auto const shares = settings.target_shares.size();
+    if (shares != 0 && (shares != 10 || is_folders(settings.direction))) {
+      throw CLI::ValidationError("--target-shares", "takes ten numbers, and is for digits");
     }
     if (asks_for_folders && !is_folders(settings.direction)) {
       throw CLI::ValidationError("--size, --score, --guide-dir and --mask-dir", "are for --direction a-b and b-a");

@@ -16,7 +16,6 @@
 #include <thread>
 #include <vector>
 
-#include "combinations.hpp"
 #include "methods/translator.hpp"
 
 namespace {
@@ -25,13 +24,10 @@ using torch::Tensor;
 
 constexpr std::int64_t batch = 4, steps = 20;
 
-// |a - b| / |b| over all tensors, but for those left out.
-double distance(std::vector<Tensor> const& a, std::vector<Tensor> const& b, std::vector<bool> const& left_out) {
+// |a - b| / |b| over all tensors.
+double distance(std::vector<Tensor> const& a, std::vector<Tensor> const& b) {
   double difference = 0, size = 0;
   for (std::size_t k = 0; k < b.size(); ++k) {
-    if (left_out[k]) {
-      continue;
-    }
     difference += (a[k] - b[k]).square().sum().item<double>();
     size += b[k].square().sum().item<double>();
   }
@@ -58,17 +54,8 @@ Result train(translate::Translator& translator, Tensor const& source, Tensor con
   return result;
 }
 
-// Biases in front of a norm: their gradient is 0, but for rounding, of which Adam makes steps of almost the full rate.
-std::vector<bool> without_gradient(Result const& in_double) {
-  std::vector<bool> result;
-  for (auto const& gradient : in_double.first_gradients) {
-    result.push_back(gradient.norm().item<double>() < 1e-12);
-  }
-  return result;
-}
-
-// Whether all is as near as it must be. `left_out` is filled in double, and used in float.
-bool test(translate::Method method, bool is_double, std::vector<bool>& left_out) {
+// Whether all is as near as it must be.
+bool test(translate::Method method, char const* name, bool is_double) {
   torch::set_default_dtype(is_double ? caffe2::TypeMeta::Make<double>() : caffe2::TypeMeta::Make<float>());
   translate::Settings settings;
   settings.method = method;
@@ -104,16 +91,14 @@ bool test(translate::Method method, bool is_double, std::vector<bool>& left_out)
     halves.at(rank) = train(*translators.at(rank), share(source), share(target));
   });
   bool passes = true;
-  if (is_double) {
-    left_out = without_gradient(whole);
-  }
   for (auto const& half : halves) {
-    auto const gradients = distance(half.first_gradients, whole.first_gradients, left_out);
-    auto const weights = distance(half.weights, whole.weights, left_out);
-    std::printf("%s in %s: gradients of the first step differ by %.1e, weights after %lld steps by %.1e\n",
-                translate::entry_of(method).name, is_double ? "double" : "float", gradients,
-                static_cast<long long>(steps), weights);
-    passes = passes && gradients < 1e-5 && weights < (is_double ? 1e-9 : 1e-3);
+    auto const gradients = distance(half.first_gradients, whole.first_gradients);
+    auto const weights = distance(half.weights, whole.weights);
+    std::printf("%s in %s: gradients of the first step differ by %.1e, weights after %lld steps by %.1e\n", name,
+                is_double ? "double" : "float", gradients, static_cast<long long>(steps), weights);
+    // The L1 of the cycle has a gradient that jumps where rounding changes the sign of a difference.
+    double const bound = is_double ? 1e-9 : method == translate::Method::cyclegan ? 1e-2 : 1e-3;
+    passes = passes && gradients < 1e-5 && weights < bound;
   }
   return passes;
 }
@@ -124,11 +109,9 @@ int main() try {
   torch::set_num_threads(1);
   torch::manual_seed(2);
   bool passes = true;
-  for (auto const method : {translate::Method::gan, translate::Method::cyclegan}) {
-    std::vector<bool> left_out;
-    for (bool const is_double : {true, false}) {
-      passes = test(method, is_double, left_out) && passes;
-    }
+  for (bool const is_double : {false, true}) {
+    passes = test(translate::Method::gan, "gan", is_double) && passes;
+    passes = test(translate::Method::cyclegan, "cyclegan", is_double) && passes;
   }
   return passes ? EXIT_SUCCESS : EXIT_FAILURE;
 } catch (std::exception const& error) {
