@@ -337,6 +337,8 @@ private:
     if (settings_.translations) {
       write_translations();
     }
+    auto const details = score_->details();
+    result.insert(result.end(), details.begin(), details.end());
     std::string text;
     for (auto const& [name, value] : result) {
       text += name + ' ' + value + '\n';

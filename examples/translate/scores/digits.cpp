@@ -132,14 +132,17 @@ std::vector<double> DigitScore::take() {
 
 Description DigitScore::facts() const { return {{"classifier-accuracy", formatted("%.2f", classifier_accuracy_)}}; }
 
-Description DigitScore::final_scores(Change const& translate) {
+Description DigitScore::details() const {
   std::string counts;
   for (std::int64_t k = 0; k < digit_count * digit_count; ++k) {
     counts += (k == 0 ? "" : " ") + std::to_string(last_confusion_.flatten()[k].item<std::int64_t>());
   }
-  Description scores{{"confusion", counts}};
+  return {{"confusion", counts}};
+}
+
+Description DigitScore::final_scores(Change const& translate) {
   if (!settings_.training_score) {
-    return scores;
+    return {};
   }
   auto const step = images_per_pass(digit_size);
   auto const source = domains_.source.train.range(0, settings_.score_images);
@@ -149,8 +152,7 @@ Description DigitScore::final_scores(Change const& translate) {
   }
   auto classifier =
     train_classifier({torch::cat(translations), source.labels, {}, {}, {}}, settings_.classifier_epochs);
-  scores.emplace_back("training-score", formatted("%.2f", accuracy(classifier, domains_.target.test)));
-  return scores;
+  return {{"training-score", formatted("%.2f", accuracy(classifier, domains_.target.test))}};
 }
 
 }  // namespace translate

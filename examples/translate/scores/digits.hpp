@@ -40,6 +40,7 @@ public:
   void add(std::int64_t first, torch::Tensor const& translations) override;
   std::vector<double> take() override;
   Description facts() const override;
+  Description details() const override;
   Description final_scores(Change const& translate) override;
 
 private:
