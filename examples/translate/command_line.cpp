@@ -49,8 +49,9 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--width", settings.width, 1, "channels of the first layer of a generator");
   visit("--discriminator-width", settings.discriminator_width, 1, "channels of the first layer of a discriminator");
   visit("--residual-blocks", settings.residual_blocks, 0, "of a generator");
-  visit("--noise-channels", settings.noise_channels, 0,
-        "of noise, drawn for each image, at the input of a generator, but ugatit-light's: an image has many translations");
+  visit(
+    "--noise-channels", settings.noise_channels, 0,
+    "of noise, drawn for each image, at the input of a generator, but ugatit-light's: an image has many translations");
   visit("--rate", settings.generator_rate, 0, "learning rate of the generators; falls to 0 over the second half");
   visit("--discriminator-rate", settings.discriminator_rate, 0, "learning rate of the discriminators, likewise");
   visit("--cycle-weight", settings.cycle_weight, 0, "weight of the cycle of cyclegan, cycle-* and ugatit-light");

@@ -237,7 +237,7 @@ def spread(values, digits):
 
 
 def table_of(experiment, records):
-    """Markdown; means ± standard deviations over the seeds."""
+    """Markdown: means ± standard deviations over the seeds; without rows that have no runs."""
     headings = [*experiment.headings, "weight", "n"]
     for k, (heading, _, _) in enumerate(experiment.columns):
         headings += [heading, "paper"] if experiment.paper and k < 2 else [heading]
@@ -245,6 +245,8 @@ def table_of(experiment, records):
     for cells, options in experiment.rows:
         for weight in experiment.weights:
             good, count = finished(records, runs_of(experiment, options, weight, seeds_of(experiment, records, options, weight)))
+            if count == 0:
+                continue
             failed = f", {count - len(good)} failed" if count > len(good) else ""
             line = [*cells, str(weight), f"{len(good)}{failed}"]
             for k, (_, digits, value) in enumerate(experiment.columns):
