@@ -14,7 +14,8 @@ compare_packages=(python3-torch python3-matplotlib)
 clang_packages=(clang clang-format clang-tidy)
 doc_packages=(doxygen codespell python3-venv)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
-libtorch_packages=(libtorch-dev zlib1g-dev libmatio-dev libgloo-dev)
+# LibTorch multiplies matrices by the BLAS that is there: OpenBLAS trains CUT 7 times as fast as Debian's default.
+libtorch_packages=(libtorch-dev zlib1g-dev libmatio-dev libgloo-dev libopenblas0-pthread)
 
 # as_root COMMAND...
 as_root() {

@@ -101,8 +101,8 @@ EXPERIMENTS = {
          ("5 to 9 read right", 1, read_as(HIGH, None)), ("5 to 9 read as 0 to 4", 1, read_as(HIGH, LOW)),
          ("rSMI", 3, field("test-rsmi"))]),
     "maps": Experiment(
-        "maps.md", "--direction a-b --networks digits --size 64 --batch 4 --width 16 --residual-blocks 3 "
-        "--discriminator-width 16 --iterations 2500 --score maps --evaluate-every 500",
+        "maps.md", "--direction a-b --networks digits --size 64 --batch 2 --width 16 --residual-blocks 3 "
+        "--discriminator-width 16 --iterations 2000 --score maps --evaluate-every 500",
         [((m,), f"--method {m}") for m in ("gan", "cyclegan", "cut")], (0, 20), (1, 2), ("method",),
         [("RMSE", 2, field("rmse")), ("acc(5)", 1, field("acc5")), ("acc(10)", 1, field("acc10")),
          ("rSMI", 3, field("test-rsmi"))]),
