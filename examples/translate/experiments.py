@@ -190,8 +190,8 @@ class Runner:
         spent = folder / "cpu-seconds.txt"
         seconds = usage.ru_utime + usage.ru_stime + (float(spent.read_text()) if resume and spent.exists() else 0)
         spent.write_text(f"{seconds:.0f}\n")
-        if process.returncode == 3:
-            return  # stopped: it goes on another time
+        if process.returncode == 3 or self._stops and process.returncode != 0:
+            return  # it goes on another time
         record = {"arguments": run.arguments, "status": "finished", "commit": self._commit, "cpu-seconds": f"{seconds:.0f}"}
         if process.returncode == 0:
             record.update(line.split(" ", 1) for line in (folder / "result.txt").read_text().splitlines())
