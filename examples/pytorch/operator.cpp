@@ -6,8 +6,8 @@
 ///
 ///     torch.ops.scc.rsmi(input, translation, weight=None, *, kernel="gaussian", ...) -> [N]
 ///
-/// It calls a second operator, which computes the derivatives with the values. What remains for autograd is a product, and
-/// torch.compile needs to know nothing but the shapes of the results.
+/// It calls a second operator, which computes the derivatives with the values. What remains for autograd is a product,
+/// and torch.compile needs to know nothing but the shapes of the results.
 
 #include <algorithm>
 #include <cstdint>
@@ -82,7 +82,9 @@ std::vector<Tensor> with_derivatives(Tensor const& input, Tensor const& translat
     auto const factors = at::full_like(results[0], -static_cast<double>(results[0].numel()));
     auto const found = pass->backward(batch.x, batch.y, batch.weight, factors, wants_input, wants_translation);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      results.push_back(found[i].sum_to_size(wanted[i].sizes()).contiguous(wanted[i].suggest_memory_format()));
+      Tensor const& image = wanted[i];
+      results.push_back(
+        found[i].sum_to_size(image.sizes()).to(derivative_type(image)).contiguous(image.suggest_memory_format()));
     }
   }
   return results;
@@ -101,7 +103,7 @@ std::vector<Tensor> shapes(Tensor const& input, Tensor const& translation, Maybe
   return results;
 }
 
-/// rSMI as a step of the graph. The derivatives are among its results, so that backward() sees it if they are differentiated.
+/// rSMI as a step of the graph. The derivatives are among its results: backward() sees it if someone differentiates them.
 class Rsmi : public torch::autograd::Function<Rsmi> {
 public:
   static std::vector<Tensor> forward(torch::autograd::AutogradContext* context, Tensor const& input,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""Makes the operator torch.ops.scc.rsmi. The first import compiles it, which takes a minute; docs/pytorch.md has more."""
+"""Makes the operator torch.ops.scc.rsmi; the first import compiles it. See docs/pytorch.md."""
 
 import os
 import pathlib
