@@ -272,16 +272,16 @@ class Compilation(unittest.TestCase):
         def loss(x, y, weight):
             return -(rsmi(x, torch.tanh(y), weight, bandwidth=0.5) * torch.arange(1, 3)).mean()
 
-        x, y = pair(2, 3, 4, 5, dtype=torch.float32)
-        mask = torch.ones(2, 1, 4, 5)
-        of_function = []
-        for function in (loss, torch.compile(loss, fullgraph=True)):
-            translation = leaf(y)
-            value = function(x, translation, mask)
-            value.backward()
-            of_function.append((value.detach(), translation.grad))
-        self.assertLessEqual(relative_error(of_function[1][0], of_function[0][0]), 1e-6)
-        self.assertLessEqual(relative_error(of_function[1][1], of_function[0][1]), 1e-5)
+        compiled = torch.compile(loss, fullgraph=True, dynamic=True)
+        for height, width in ((4, 5), (8, 6)):
+            x, y = pair(2, 3, height, width, dtype=torch.float32)
+            translations = [leaf(y), leaf(y)]
+            mask = torch.ones(2, 1, height, width)
+            expected, found = (f(x, image, mask) for f, image in zip((loss, compiled), translations))
+            expected.backward()
+            found.backward()
+            self.assertLessEqual(relative_error(found.detach(), expected.detach()), 1e-6)
+            self.assertLessEqual(relative_error(translations[1].grad, translations[0].grad), 1e-5)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,8 @@ inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Ten
 
 /// Images, translations and weights as a Pass takes them.
 struct Batch {
-  at::Tensor x, y;    ///< Of the same shape
+  at::Tensor x;       ///< The input
+  at::Tensor y;       ///< The translation, in the shape of the input
   at::Tensor weight;  ///< As with_shape_of() makes it, or undefined
 };
 
