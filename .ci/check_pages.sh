@@ -39,4 +39,7 @@ for page in $(list '*.md'); do
 done
 ((too_long == 0)) || exit 1
 
+# Tables of docs/results and the records of their runs.
+python3 examples/translate/experiments.py --check
+
 doxygen docs/reference/Doxyfile

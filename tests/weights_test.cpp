@@ -748,6 +748,33 @@ TEST_CASE("weights that are no batch like the images are refused, and nothing is
   refuse({}, "weight is [0, 0, 0, 0]", "");
 }
 
+TEST_CASE("a backward pass has weights if, and only if, the forward pass had some") {
+  Shape const shape{2, 3, 4, 5};
+  Batch<float> const x(shape, random_values(shape.size(), 171)), y(shape, random_values(shape.size(), 172));
+  Weights<float> const weight(shape, random_weights(shape.size(), 173));
+  Loss const loss(both_bases()[0].options);
+  Workspace workspace;
+  Batch<float> const untouched(shape, 7.5F);
+  Batch<float> dx = untouched, dy = untouched;
+  loss.forward(x.view(), y.view(), weight.view(), workspace);
+  for (auto const& message :
+       {message_of([&] { loss.backward(x.view(), y.view(), workspace, 1.0, dy.view()); }),
+        message_of([&] { loss.backward_x(x.view(), y.view(), workspace, 1.0, dx.view()); }),
+        message_of([&] { loss.backward_xy(x.view(), y.view(), workspace, 1.0, dx.view(), dy.view()); })}) {
+    CHECK_THAT(message, contains("filled with weights but there are none now"));
+  }
+  loss.forward(x.view(), y.view(), workspace);
+  for (auto const& message :
+       {message_of([&] { loss.backward(x.view(), y.view(), weight.view(), workspace, 1.0, dy.view()); }),
+        message_of([&] { loss.backward_x(x.view(), y.view(), weight.view(), workspace, 1.0, dx.view()); }),
+        message_of(
+          [&] { loss.backward_xy(x.view(), y.view(), weight.view(), workspace, 1.0, dx.view(), dy.view()); })}) {
+    CHECK_THAT(message, contains("filled without weights but there are some now"));
+  }
+  CHECK(same_bits(dx.pixels, untouched.pixels));
+  CHECK(same_bits(dy.pixels, untouched.pixels));
+}
+
 TEST_CASE("a batch without images or pixels needs no weights") {
   for (Shape const& shape : {Shape{0, 3, 4, 5}, Shape{2, 3, 0, 5}}) {
     auto const nothing =

@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 
 import torch
 
@@ -88,7 +89,8 @@ def _table(result):
         cells += [error_text(row.rsmi_error) + own, error_text(row.gradient_error) + own]
         yield f"| {' | '.join(cells)} |"
     if result.skipped:
-        yield "\nNot measured: " + "; ".join(f"{label}: {reason}" for label, reason in result.skipped) + "."
+        yield "\nNot measured:\n"
+        yield from (f"- {label}: {reason}." for label, reason in result.skipped)
 
 
 def _series_table(series):
@@ -244,7 +246,7 @@ class Page:
             except ImportError as error:
                 print(f"bench/compare: no plot, as matplotlib cannot be imported ({error}); install python3-matplotlib")
             lines += ["Value and gradient: median time, peak memory.", "", *_series_table(series), ""]
-        lines += ["## How it was measured", "", *(f"- {note}" for note in self._notes)]
+        lines += ["## How it was measured", "", *(textwrap.fill(f"- {note}", 120, subsequent_indent="  ") for note in self._notes)]
         path = out / f"{name}.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path

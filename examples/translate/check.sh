@@ -7,7 +7,6 @@
 #   check.sh <path of scc_translate>
 
 source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
-driver=$here/compare.sh
 
 # number <n>: as IDX has it, four bytes, the highest first.
 number() { printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"; }
@@ -36,11 +35,16 @@ rejects 2 '--iterations' --data data --out o --iterations 0
 rejects 2 '--batch' --data data --out o --batch 1.5
 rejects 2 '--scc' --data data --out o --scc nan
 rejects 2 'bandwidth' --data data --out o --bandwidth 0
+rejects 2 '--target-shares' --data data --out o --target-shares 1 1 1
+rejects 2 '--target-shares' --data data --out o --target-shares 1 1 1 1 1 1 1 1 1 2
+rejects 2 '--target-shares' --data data --out o --direction a-b --target-shares 1 1 1 1 1 1 1 1 1 1
 rejects 2 '--method gan does not run with --networks ugatit on images of 32 pixels; there are: digits' \
   --data data --out o --networks ugatit
 rejects 2 'ugatit (from 96 pixels, a multiple of 4): ugatit-light' --data data --out o --method ugatit-light
 rejects 2 'on images of 94 pixels' --data data --out o --method ugatit-light --direction a-b --size 94
-rejects 2 'for --direction a-b and b-a' --data data --out o --guide-dir g
+for option in --guide-dir --mask-dir; do
+  rejects 2 'for --direction a-b and b-a' --data data --out o "$option" g
+done
 
 # Files that are missing or damaged
 images=data/mnist/train-images-idx3-ubyte
@@ -109,36 +113,48 @@ mkdir made/testB; folders "there are no PNG, JPEG, PPM or PGM images in 'made/te
 echo damage > made/testB/0.ppm; folders "cannot decode 'made/testB/0.ppm'"
 rm -r made/testB; mv absent made/testB
 mv made/aligned/trainA/1.pgm made/aligned/trainA/x.pgm
-folders "there is no image '1' in 'made/aligned/trainA'" --guide-dir made/aligned
+for option in --guide-dir --mask-dir; do
+  folders "there is no image '1' in 'made/aligned/trainA'" "$option" made/aligned
+done
 mv made/aligned/trainA/x.pgm made/aligned/trainA/1.pgm
+rejects 1 '--target-shares leaves no training image' "${each[@]}" --out o --target-shares 0 0 0 0 0 0 0 0 0 0
 mv made/testB/2.ppm made/testB/3.ppm; folders 'testA and testB must have the same names' --score maps
 mv made/testB/3.ppm made/testB/2.ppm
 
-# The driver, with a program whose score is 80 and the seed, and 10 more with the constraint, and that fails for seed 9.
+# experiments.py, with a program whose score is 80 and the seed, and 10 more with the constraint; that fails for seed 9, and
+# whose score for seed 2 is 40, so that seeds 4 and 5 are needed.
 cat > stand_in.sh << 'PROGRAM'
 #!/usr/bin/env bash
 while (($# > 0)); do
   case $1 in
     --classifier-only) echo 'the classifier of mnist_m is right on 98.00 % of 10 real test images'; exit 0 ;;
-    --quick) shift ;;
+    --quick | --no-training-score) shift ;;
     *) printf -v "option_${1//-/}" '%s' "$2"; shift 2 ;;
   esac
 done
 [ "$option_seed" != 9 ] || { echo 'out of luck' >&2; exit 1; }
-score=$((80 + option_seed + (option_scc > 0 ? 10 : 0)))
-printf '%s\n' "test-score $score" "training-score 50" "test-rsmi 0.1" "milliseconds-per-iteration 7" > "$option_out/result.txt"
+score=$((option_seed == 2 ? 40 : 80 + option_seed + (option_scc > 0 ? 10 : 0)))
+printf '%s\n' "test-score $score" "training-score 50" "test-rsmi 0.1" > "$option_out/result.txt"
 PROGRAM
 chmod +x stand_in.sh
-drive() { bash "$driver" --program ./stand_in.sh --methods gan --data data --out driven "$@" > out.txt 2> err.txt < /dev/null; }
-expect 'the driver runs' drive --seeds '1 3'
-expect 'means and deviations without the constraint' grep -qF '| gan | without | 2 | 82.0 ± 1.4 | 54.6 ± 40.5 | 50.0 ± 0.0 |' driven/table.md
-expect 'means and deviations with it' grep -qF '| gan | with | 2 | 92.0 ± 1.4 | 96.3 ± 0.2 |' driven/table.md
-expect 'the driver runs again' drive --seeds '1 3'
-expect 'it repeats nothing' test "$(grep -c '^have ' out.txt)" -eq 4
-! drive --seeds '1 3' -- --iterations 5 || fail 'the driver mixes runs with other options'
-! drive --seeds '1 9' || fail 'the driver passes over a run that failed'
-expect 'it shows why' grep -q 'out of luck' err.txt
-! drive --seeds '2 2' || fail 'the driver takes a seed twice'
+drive() {
+  python3 "$here/experiments.py" --program ./stand_in.sh --methods gan --directions m-mm --data data --out driven "$@" \
+    > out.txt 2> err.txt < /dev/null
+}
+expect 'experiments run' drive --seeds 1 3
+expect 'means and deviations without the constraint' \
+  grep -qF '| m-mm | gan | 0 | 2 | 82.0 ± 1.4 | 54.6 ± 40.5 | 50.0 ± 0.0 |' out.txt
+expect 'means and deviations with it' grep -qF '| m-mm | gan | 50 | 2 | 92.0 ± 1.4 | 96.3 ± 0.2 |' out.txt
+expect 'experiments run again' drive --seeds 1 3
+expect 'nothing is repeated' test "$(grep -c '^finished' out.txt)" -eq 0
+expect 'other options are other runs' drive --seeds 1 3 -- --iterations 5
+expect 'all of them run' test "$(grep -c '^finished' out.txt)" -eq 4
+expect 'a run that fails is counted' drive --seeds 1 9
+expect 'in the table' grep -qF '| gan | 0 | 1, 1 failed | 81.0 |' out.txt
+expect 'and in the records, with the reason' grep -q 'failed: out of luck' driven/digits.csv
+expect 'experiments run with all seeds' drive
+expect 'more seeds where they differ' grep -qF '| gan | 0 | 5 |' out.txt
+rm -r driven
 
 tiny=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4
   --discriminator-width 4 --residual-blocks 1 --evaluate-images 20)
@@ -173,9 +189,13 @@ for picture in whole/samples/*; do
 done
 expect 'the plot is an SVG' is_svg whole/accuracy.svg
 for name in method scc iterations weights-digest milliseconds-per-iteration classifier-accuracy test-rsmi test-score \
-  training-score; do
+  training-score confusion; do
   expect "result.txt has $name" test -n "$(value whole "$name")"
 done
+value whole confusion | awk -v score="$(value whole test-score)" '{
+  for (k = 1; k <= NF; ++k) { all += $k; if ((k - 1) % 11 == 0) { right += $k } }
+  exit !(NF == 100 && all == 60 && sprintf("%.2f", 100 * right / all) == score) }' ||
+  fail 'the confusion does not have the digits of the score'
 head -c 20000 whole/checkpoint.pt > halves/checkpoint.pt
 rejects 1 "cannot read 'halves/checkpoint.pt': it is damaged" "${long[@]}" --out halves --resume
 

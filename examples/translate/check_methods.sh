@@ -29,7 +29,8 @@ trains gcgan-vf --method gcgan-vf --direction mm-m
 trains cycle-rot --method cycle-rot
 trains cycle-vf --method cycle-vf "${folders[@]}"
 trains cut --method cut
-trains cut-folders --method cut "${folders[@]}" --score maps --translations
+trains gcgan-digits --method cycle-rot --networks gcgan-digits --noise-channels 2 --discriminator-sees-batch 1 --target-shares 1 0 .5 0 0 0 0 0 0 1
+trains cut-folders --method cut "${folders[@]}" --score maps --translations --mask-dir made/aligned
 trains fastcut --method fastcut "${folders[@]}" --score parsing
 trains ugatit --method ugatit-light --direction b-a --size 96 --batch 1
 trains pool --method cyclegan "${folders[@]}" --pool 2 --identity-weight 5 --guide-dir made/aligned
@@ -47,6 +48,10 @@ expect 'no training score' test -z "$(value gan training-score)"
 expect 'no accuracy of folders without a score' grep -Eq '^4(,-?[0-9.e-]+){5},$' cycle-vf/record.csv
 ends 0 "${each[@]}" "${folders[@]}" --method cyclegan --pool 2 --identity-weight 5 --scc 5 --out unguided
 expect 'the guide changes what is learned' test "$(value unguided weights-digest)" != "$(value pool-scc weights-digest)"
+ends 0 "${each[@]}" "${folders[@]}" --method cyclegan --pool 2 --identity-weight 5 --scc 5 --mask-dir made/aligned --out masked
+expect 'the mask changes what is learned' test "$(value unguided weights-digest)" != "$(value masked weights-digest)"
+ends 0 "${each[@]}" --target-shares 1 0 0 0 0 0 0 0 0 0 --out shares
+expect 'the shares of digits change what is learned' test "$(value gan weights-digest)" != "$(value shares weights-digest)"
 ends 0 "${each[@]}" --seed 2 --out seed
 expect 'another seed, other weights' test "$(value gan weights-digest)" != "$(value seed weights-digest)"
 ends 0 "${each[@]}" --scc 5 --kernel reciprocal_gaussian --out kernel

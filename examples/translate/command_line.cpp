@@ -49,6 +49,9 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--width", settings.width, 1, "channels of the first layer of a generator");
   visit("--discriminator-width", settings.discriminator_width, 1, "channels of the first layer of a discriminator");
   visit("--residual-blocks", settings.residual_blocks, 0, "of a generator");
+  visit(
+    "--noise-channels", settings.noise_channels, 0,
+    "of noise, drawn for each image, at the input of a generator, but ugatit-light's: an image has many translations");
   visit("--rate", settings.generator_rate, 0, "learning rate of the generators; falls to 0 over the second half");
   visit("--discriminator-rate", settings.discriminator_rate, 0, "learning rate of the discriminators, likewise");
   visit("--cycle-weight", settings.cycle_weight, 0, "weight of the cycle of cyclegan, cycle-* and ugatit-light");
@@ -59,6 +62,8 @@ void for_each_number(AnySettings& settings, Visit const& visit) {
   visit("--cam-weight", settings.cam_weight, 0, "weight of the class activation maps of ugatit-light");
   visit("--weight-decay", settings.weight_decay, 0, "of all optimizers");
   visit("--pool", settings.pool, 0, "earlier translations that a discriminator may see in place of new ones");
+  visit("--discriminator-sees-batch", settings.sees_batch, 0,
+        "1: discriminators, but those of ugatit-light, also see how much the images of a batch differ");
   visit("--train-images", settings.train_images, 20, "how many training digits to use, half of them for each domain");
   visit("--classifier-epochs", settings.classifier_epochs, 1, "how often a classifier sees its training images");
   visit("--training-score-images", settings.score_images, 10,
@@ -135,18 +140,29 @@ a checkpoint was written.)");
              "a-b: folders trainA, trainB, testA, testB; mm-m, m-s, fm-f, b-a: back");
   auto const* const networks =
     add_choice(app, "--networks", settings.networks, names_of(networks_entries()),
-               "digits, resnet or ugatit; not every method runs with all (digits; resnet for folders)");
+               "digits, gcgan-digits, resnet or ugatit; not every method runs with all (digits; resnet for folders)");
   add_choice(app, "--score", settings.score, scores,
              "of folders with pairs in testA and testB: maps (acc5, acc10, RMSE) or parsing (Cityscapes' palette)");
   app
     .add_option("--guide-dir", settings.guides,
                 "of folders: the constraint sees the images of DIR/trainA and trainB in place of the inputs")
     ->type_name("DIR");
+  app
+    .add_option("--mask-dir", settings.masks,
+                "of folders: pixels count in the constraint as DIR/trainA and trainB say, from black, 0, to white, 1")
+    ->type_name("DIR");
   add_choice(app, "--kernel", settings.estimator.kernel, kernel_names,
              "of the constraint: gaussian or reciprocal_gaussian");
   for_each_number(settings, [&app](std::string const& name, auto& field, int least, std::string const& help) {
     add_number(app, name, field, least, help);
   });
+  app
+    .add_option(
+      "--target-shares", settings.target_shares,
+      "of each digit, 0 to 9: the part of its training images that the target domain keeps, from 0 to 1 (all 1)")
+    ->expected(10)
+    ->check(CLI::Range(0.0, 1.0))
+    ->type_name("N ...");
   app.add_option("--device", settings.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->type_name("NAME");
   add_number(app, "--checkpoint-every", settings.checkpoint_every, 1, "iterations between checkpoints");
   add_number(app, "--stop-after", settings.stop_after, 0, "stop after this iteration as if interrupted; 0 is never");
@@ -184,9 +200,14 @@ a checkpoint was written.)");
     }
     require_valid(settings.estimator);
     require_combination(settings);
-    bool const has_folders = is_folders(settings.direction);
-    if (!has_folders && (settings.size != 32 || settings.score != ScoreKind::none || !settings.guides.empty())) {
-      throw CLI::ValidationError("--size, --score and --guide-dir", "are for --direction a-b and b-a");
+    bool const asks_for_folders =
+      settings.size != 32 || settings.score != ScoreKind::none || !settings.guides.empty() || !settings.masks.empty();
+    auto const shares = settings.target_shares.size();
+    if (shares != 0 && (shares != 10 || is_folders(settings.direction))) {
+      throw CLI::ValidationError("--target-shares", "takes ten numbers, and is for digits");
+    }
+    if (asks_for_folders && !is_folders(settings.direction)) {
+      throw CLI::ValidationError("--size, --score, --guide-dir and --mask-dir", "are for --direction a-b and b-a");
     }
   });
 }
@@ -198,10 +219,16 @@ Description describe(Settings const& settings) {
                           {"kernel", kernel_names.at(static_cast<std::size_t>(settings.estimator.kernel))},
                           {"score", scores.at(static_cast<std::size_t>(settings.score))},
                           {"guides", settings.guides.empty() ? "none" : settings.guides.string()},
+                          {"masks", settings.masks.empty() ? "none" : settings.masks.string()},
                           {"device", settings.device}};
   for_each_number(settings, [&](std::string const& name, auto const& field, int, std::string const&) {
     description.emplace_back(name.substr(2), number_text(field));
   });
+  std::string shares;
+  for (double const share : settings.target_shares) {
+    shares += (shares.empty() ? "" : " ") + number_text(share);
+  }
+  description.emplace_back("target-shares", shares.empty() ? "all" : shares);
   return description;
 }
 

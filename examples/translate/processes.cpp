@@ -31,7 +31,7 @@ public:
       store_ = c10::make_intrusive<c10d::TCPStore>(place.address, options);
       // An evaluation by the first process, for which the others wait, may take hours; a process that ends is noticed at once.
       auto const settings = c10d::ProcessGroupGloo::Options::create(std::chrono::hours(24));
-      settings->devices.push_back(place.size == 1 || place.address == "127.0.0.1"
+      settings->devices.push_back(place.address == "127.0.0.1"
                                     ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                     : c10d::ProcessGroupGloo::createDefaultDevice());
       gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store_, place.rank, place.size, settings);

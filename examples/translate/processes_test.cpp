@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// Two processes with batches of b are one process with batches of 2 b: the same gradients, and in double precision the same
-/// weights after 20 steps.
+/// Two processes with batches of b are one process with batches of 2 b: the same gradients, and the same weights after 20
+/// steps.
 /// The processes are threads here, which Gloo connects over loopback all the same.
 
 #include <array>
@@ -41,7 +41,7 @@ struct Result {
 Result train(translate::Translator& translator, Tensor const& source, Tensor const& target) {
   Result result;
   for (std::int64_t step = 0; step < steps; ++step) {
-    translator.step({{source[step], {}}, {target[step], {}}}, 1, false);
+    translator.step({{source[step], {}, {}}, {target[step], {}, {}}}, 1, false);
     if (step == 0) {
       for (auto const& parameter : translator.parameters()) {
         result.first_gradients.push_back(parameter.grad().clone());
@@ -96,8 +96,9 @@ bool test(translate::Method method, char const* name, bool is_double) {
     auto const weights = distance(half.weights, whole.weights);
     std::printf("%s in %s: gradients of the first step differ by %.1e, weights after %lld steps by %.1e\n", name,
                 is_double ? "double" : "float", gradients, static_cast<long long>(steps), weights);
-    // In float, Adam makes steps of almost the full rate of what rounding leaves of gradients near 0.
-    passes = passes && gradients < 1e-5 && (!is_double || weights < 1e-9);
+    // The L1 of the cycle has a gradient that jumps where rounding changes the sign of a difference.
+    double const bound = is_double ? 1e-9 : method == translate::Method::cyclegan ? 1e-2 : 1e-3;
+    passes = passes && gradients < 1e-5 && weights < bound;
   }
   return passes;
 }

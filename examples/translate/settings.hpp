@@ -18,8 +18,8 @@ namespace translate {
 /// How the translator is held to its input, beside the structure consistency constraint. methods/ has a file for each.
 enum class Method { gan, cyclegan, gcgan_rot, gcgan_vf, cycle_rot, cycle_vf, cut, fastcut, ugatit_light };
 
-/// Generators and discriminators: the small ones for digits, CycleGAN's, or those of U-GAT-IT.
-enum class Networks { digits, resnet, ugatit };
+/// Generators and discriminators: the small ones for digits, GcGAN's for digits, CycleGAN's, or those of U-GAT-IT.
+enum class Networks { digits, gcgan_digits, resnet, ugatit };
 
 /// From which domain to which. m is MNIST, mm is MNIST-M, s is SVHN, f and fm are Fashion-MNIST and the same made as MNIST-M
 /// is; a and b are folders of images.
@@ -44,6 +44,7 @@ struct Settings {
   std::int64_t width = 32;
   std::int64_t discriminator_width = 32;
   std::int64_t residual_blocks = 4;
+  std::int64_t noise_channels = 0;
   double generator_rate = 2e-4;
   double discriminator_rate = 2e-4;
   double cycle_weight = 10;
@@ -53,7 +54,9 @@ struct Settings {
   double cam_weight = 1000;
   double weight_decay = 0;
   std::int64_t pool = 0;
+  std::int64_t sees_batch = 0;  ///< 1 for discriminators that do.
   std::int64_t train_images = 60000;
+  std::vector<double> target_shares;  ///< Of each digit's training images of the target; empty for all of them.
   std::int64_t classifier_epochs = 3;
   std::int64_t score_images = 60000;
   std::int64_t record_every = 50;
@@ -70,6 +73,7 @@ struct Settings {
   bool classifiers_only = false;
   std::filesystem::path data;
   std::filesystem::path guides;
+  std::filesystem::path masks;
   std::filesystem::path out;
   std::filesystem::path classifiers;
 };

@@ -71,7 +71,7 @@ void move_to(torch::Device device, Domain& domain) {
 
 // Rows of images. Of digits, one of each in each row; an image comes twice where a digit has too few.
 std::vector<torch::Tensor> choose_samples(Images const& images) {
-  constexpr std::int64_t row_count = 4, digits = 10, columns = 4;
+  constexpr std::int64_t row_count = 4, columns = 4;
   std::vector<torch::Tensor> rows;
   for (std::int64_t row = 0; row < row_count; ++row) {
     if (!images.labels.defined()) {
@@ -81,7 +81,7 @@ std::vector<torch::Tensor> choose_samples(Images const& images) {
       continue;
     }
     std::vector<torch::Tensor> chosen;
-    for (std::int64_t digit = 0; digit < digits; ++digit) {
+    for (std::int64_t digit = 0; digit < digit_count; ++digit) {
       auto const of_digit = images.labels.eq(digit).nonzero().flatten();
       if (of_digit.size(0) > 0) {
         chosen.push_back(of_digit[std::min(row, of_digit.size(0) - 1)]);
@@ -181,7 +181,8 @@ private:
       }
       return torch::stack(pieces);
     });
-    return {to_values(drawn.pixels), drawn.guides.defined() ? to_values(drawn.guides) : torch::Tensor()};
+    return {to_values(drawn.pixels), drawn.guides.defined() ? to_values(drawn.guides) : torch::Tensor(),
+            drawn.masks.defined() ? drawn.masks.to(torch::kFloat32) / 255 : torch::Tensor()};
   }
 
   // 1 over the first half of the run, then a straight line to 0.
@@ -264,7 +265,7 @@ private:
     double sum = 0;
     for_each_pass(images, [&](std::int64_t first, torch::Tensor const& source) {
       auto const translation = translator_->translate(source);
-      sum += translator_->rsmi(source, translation).sum().item<double>();
+      sum += translator_->rsmi({source, {}, {}}, translation).sum().item<double>();
       score_->add(first, translation);
     });
     return {state_.iteration, sum / static_cast<double>(images.count()), score_->take()};
@@ -336,6 +337,8 @@ private:
     if (settings_.translations) {
       write_translations();
     }
+    auto const details = score_->details();
+    result.insert(result.end(), details.begin(), details.end());
     std::string text;
     for (auto const& [name, value] : result) {
       text += name + ' ' + value + '\n';

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <stdexcept>
@@ -68,7 +69,25 @@ Domain read_folders(Settings const& settings, std::string const& letter) {
   if (!settings.guides.empty()) {
     domain.train.guides = read_aligned(settings.guides / ("train" + letter), domain.train.names, train_size);
   }
+  if (!settings.masks.empty()) {
+    domain.train.masks =
+      read_aligned(settings.masks / ("train" + letter), domain.train.names, train_size).amax(1, true);
+  }
   return domain;
+}
+
+// Of each digit the first images, as many as its share asks for.
+Images with_shares(Images const& images, std::vector<double> const& shares) {
+  std::vector<torch::Tensor> kept;
+  for (std::size_t digit = 0; digit < shares.size(); ++digit) {
+    auto const of_digit = images.labels.eq(static_cast<std::int64_t>(digit)).nonzero().flatten();
+    kept.push_back(of_digit.slice(0, 0, std::llround(shares[digit] * static_cast<double>(of_digit.size(0)))));
+  }
+  auto const chosen = torch::cat(kept);
+  if (chosen.size(0) == 0) {
+    throw std::runtime_error("--target-shares leaves no training image");
+  }
+  return images.changed([&](torch::Tensor const& all) { return all.index_select(0, chosen); });
 }
 
 // Grey images as the others: three equal channels.
@@ -109,9 +128,10 @@ Domains read_domains(Settings const& settings) {
   }
   uLong digest = crc32(0, nullptr, 0);
   for (auto const* const domain : {&domains.source, &domains.target}) {
+    auto const& train = domain->train;
     bool const has_labels = domain->labelled.pixels.defined();
     for (auto const& pixels :
-         {has_labels ? domain->labelled.pixels : domain->train.pixels, domain->test.pixels, domain->train.guides}) {
+         {has_labels ? domain->labelled.pixels : train.pixels, domain->test.pixels, train.guides, train.masks}) {
       if (pixels.defined()) {
         digest = crc32_z(digest, pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(pixels.numel()));
       }
@@ -122,6 +142,9 @@ Domains read_domains(Settings const& settings) {
   if (direction == Direction::mm_m || direction == Direction::m_s || direction == Direction::fm_f ||
       direction == Direction::b_a) {
     std::swap(domains.source, domains.target);
+  }
+  if (!settings.target_shares.empty()) {
+    domains.target.train = with_shares(domains.target.train, settings.target_shares);
   }
   return domains;
 }

@@ -59,7 +59,7 @@ Images read_image_folder(std::filesystem::path const& folder, std::int64_t size)
     if (names.empty()) {
       throw std::runtime_error("there are no PNG, JPEG, PPM or PGM images in " + drawing::quoted(folder));
     }
-    return {torch::stack(pixels), {}, {}, names};
+    return {torch::stack(pixels), {}, {}, {}, names};
   } catch (std::runtime_error const& error) {
     throw std::runtime_error(error.what() + std::string(source));
   }

@@ -18,11 +18,15 @@ namespace translate {
 /// Height and width of digits.
 inline constexpr std::int64_t digit_size = 32;
 
+/// How many different digits there are.
+inline constexpr std::int64_t digit_count = 10;
+
 /// Images of one domain.
 struct Images {
   torch::Tensor pixels;  ///< [count, channels, H, W], uint8
   torch::Tensor labels;  ///< [count], int64, 0 to 9; undefined for images without
   torch::Tensor guides;  ///< [count, 3, H, W], uint8: what the constraint sees in place of pixels; or undefined
+  torch::Tensor masks;   ///< [count, 1, H, W], uint8: how much each pixel counts in the constraint; or undefined
   std::vector<std::string> names;  ///< Of the files, without folder and extension; empty where there are none.
 
   std::int64_t count() const { return pixels.size(0); }
@@ -45,7 +49,7 @@ struct Images {
     auto const if_defined = [&](torch::Tensor const& of_images) {
       return of_images.defined() ? change(of_images) : torch::Tensor();
     };
-    return {if_defined(pixels), if_defined(labels), if_defined(guides), {}};
+    return {if_defined(pixels), if_defined(labels), if_defined(guides), if_defined(masks), {}};
   }
 };
 

@@ -137,7 +137,7 @@ Images read_mnist(std::filesystem::path const& data, DigitFiles const& files, Pa
   auto const prefix = data / files.folder / (part == Part::train ? "train" : "t10k");
   IdxFile images_file(prefix.string() + "-images-idx3-ubyte", files.source);
   IdxFile labels_file(prefix.string() + "-labels-idx1-ubyte", files.source);
-  Images const images{read_pixels(images_file), read_labels(labels_file), {}, {}};
+  Images const images{read_pixels(images_file), read_labels(labels_file), {}, {}, {}};
   if (images.labels.size(0) != images.count()) {
     labels_file.reject("it has " + std::to_string(images.labels.size(0)) + " labels for the " +
                        std::to_string(images.count()) + " images of " + images_file.name());

@@ -81,7 +81,7 @@ Images make_mnist_m(Images const& digits, std::vector<drawing::Image> const& pho
       }
     }
   }
-  return {pixels, digits.labels, {}, {}};
+  return {pixels, digits.labels, {}, {}, {}};
 }
 
 }  // namespace translate

@@ -74,7 +74,7 @@ Images read_svhn(std::filesystem::path const& folder, Part part) {
   if (labels.lt(1).logical_or(labels.gt(10)).any().item<bool>()) {
     file.reject("a label is not 1 to 10");
   }
-  return {pixels, labels.remainder(10), {}, {}};
+  return {pixels, labels.remainder(10), {}, {}, {}};
 }
 
 }  // namespace translate

@@ -29,8 +29,8 @@ torch::optim::Adam make_optimizer(Settings const& settings) {
 torch::Tensor const& shown(Side const& input) { return input.guide.defined() ? input.guide : input.images; }
 
 Style style_of(Settings const& settings) {
-  if (settings.networks == Networks::digits) {
-    return Style::digits;
+  if (settings.networks == Networks::digits || settings.networks == Networks::gcgan_digits) {
+    return settings.networks == Networks::digits ? Style::digits : Style::gcgan;
   }
   bool const is_cut = settings.method == Method::cut || settings.method == Method::fastcut;
   return is_cut ? Style::antialiased : Style::resnet;
@@ -63,7 +63,7 @@ Losses Translator::step(Batch const& batch, double rate_share, bool measures_rsm
     losses.consistency = objective.consistency.detach();
   }
   if (measures_rsmi) {
-    losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(shown(batch.source), translation_)).mean();
+    losses.rsmi = (rsmi_.defined() ? rsmi_ : rsmi(batch.source, translation_)).mean();
   }
   return losses;
 }
@@ -86,12 +86,21 @@ void Translator::step(torch::optim::Adam& optimizer, torch::Tensor const& loss) 
 
 torch::Tensor Translator::translate(torch::Tensor const& source) {
   torch::NoGradGuard const no_gradient;
-  return generate(source);
+  set_training(false);
+  auto translation = generate(source);
+  set_training(true);
+  return translation;
 }
 
-torch::Tensor Translator::rsmi(torch::Tensor const& source, torch::Tensor const& translation) {
+void Translator::set_training(bool is_training) {
+  for (auto const& [name, network] : networks_) {
+    network->train(is_training);
+  }
+}
+
+torch::Tensor Translator::rsmi(Side const& input, torch::Tensor const& translation) {
   torch::NoGradGuard const no_gradient;
-  scc_(source, translation);
+  scc_(shown(input), translation, input.weight);
   return scc_.last_rsmi();
 }
 
@@ -99,7 +108,7 @@ torch::Tensor Translator::scc(Side const& input, torch::Tensor const& translatio
   if (settings().scc_weight == 0) {
     return torch::zeros({}, setup_.device);
   }
-  auto loss = scc_(shown(input), translation);
+  auto loss = scc_(shown(input), translation, input.weight);
   if (!rsmi_.defined()) {
     rsmi_ = scc_.last_rsmi();
   }
@@ -107,13 +116,15 @@ torch::Tensor Translator::scc(Side const& input, torch::Tensor const& translatio
 }
 
 Generator Translator::add_generator(char const* name, std::int64_t in_channels, std::int64_t out_channels) {
-  Generator generator(in_channels, out_channels, settings().width, settings().residual_blocks, style_of(settings()));
+  Generator generator(in_channels, out_channels, settings().width, settings().residual_blocks,
+                      settings().noise_channels, style_of(settings()));
   add_to_generators(name, generator.ptr());
   return generator;
 }
 
 Discriminator Translator::add_discriminator(char const* name, std::int64_t channels) {
-  Discriminator discriminator(channels, settings().discriminator_width, style_of(settings()), settings().pool);
+  Discriminator discriminator(channels, settings().discriminator_width, style_of(settings()), settings().pool,
+                              settings().sees_batch > 0);
   add_to_discriminators(name, discriminator.ptr());
   return discriminator;
 }

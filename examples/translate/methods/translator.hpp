@@ -31,8 +31,8 @@ struct Losses {
 /// Images of one domain, and what the constraint is to know of them.
 struct Side {
   torch::Tensor images;  ///< [N, channels, H, W], from -1 to 1
-  torch::Tensor
-    guide;  ///< [N, 3, H, W], from -1 to 1: stands for the images in the constraint; undefined: the images do
+  torch::Tensor guide;   ///< [N, 3, H, W], from -1 to 1: what the constraint sees in place of the images; or undefined
+  torch::Tensor weight;  ///< [N, 1, H, W], from 0 to 1: of each pixel in the constraint; or undefined
 };
 
 /// Images of the two domains, not paired.
@@ -64,11 +64,11 @@ public:
   /// @return [N, target channels, H, W], from -1 to 1, without gradient.
   torch::Tensor translate(torch::Tensor const& source);
 
-  /// rSMI of each image and its translation.
+  /// rSMI of each image and its translation, or of what the constraint sees of the image.
   ///
-  /// @param source, translation  As translate() takes and returns.
+  /// @param translation  As translate() returns.
   /// @return [N], float64.
-  torch::Tensor rsmi(torch::Tensor const& source, torch::Tensor const& translation);
+  torch::Tensor rsmi(Side const& input, torch::Tensor const& translation);
 
   /// Weights of all networks and the state of their optimizers.
   void save(torch::serialize::OutputArchive& archive) const;
@@ -122,6 +122,9 @@ private:
   void add(char const* name, std::shared_ptr<torch::nn::Module> const& network, torch::optim::Adam& optimizer);
 
   void step(torch::optim::Adam& optimizer, torch::Tensor const& loss);
+
+  // Batch norm takes the statistics of the batch, or those that it has gathered.
+  void set_training(bool is_training);
 
   Setup setup_;
   scc::libtorch::SccLoss scc_;

@@ -7,12 +7,14 @@
 
 namespace translate {
 
-DiscriminatorImpl::DiscriminatorImpl(std::int64_t channels, std::int64_t width, Style style, std::int64_t pool_size)
+DiscriminatorImpl::DiscriminatorImpl(std::int64_t channels, std::int64_t width, Style style, std::int64_t pool_size,
+                                     bool sees_batch)
     : layers_(register_module("layers", torch::nn::Sequential())),
       pool_size_(pool_size),
+      sees_batch_(sees_batch),
       pool_(register_buffer("pool", torch::empty({0}))) {
   namespace nn = torch::nn;
-  bool const has_norm = style != Style::digits;
+  bool const has_norm = style == Style::resnet || style == Style::antialiased;
   auto const add = [&](std::int64_t in, std::int64_t out, std::int64_t stride) {
     bool const is_first = layers_->is_empty();
     layers_->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 4).stride(stride).padding(1)));
@@ -27,12 +29,23 @@ DiscriminatorImpl::DiscriminatorImpl(std::int64_t channels, std::int64_t width, 
   if (has_norm) {
     add(4 * width, 8 * width, 1);
   }
-  layers_->push_back(has_norm ? nn::Conv2d(nn::Conv2dOptions(8 * width, 1, 4).padding(1))
-                              : nn::Conv2d(nn::Conv2dOptions(4 * width, 1, 3).padding(1)));
+  auto const features = (has_norm ? 8 : 4) * width + (sees_batch ? 1 : 0);
+  auto const options = has_norm                ? nn::Conv2dOptions(features, 1, 4).padding(1)
+                       : style == Style::gcgan ? nn::Conv2dOptions(features, 1, 4)
+                                               : nn::Conv2dOptions(features, 1, 3).padding(1);
+  decision_ = register_module("decision", nn::Conv2d(options));
   initialize(*this, style);
 }
 
-torch::Tensor DiscriminatorImpl::forward(torch::Tensor const& images) { return layers_->forward(images); }
+torch::Tensor DiscriminatorImpl::forward(torch::Tensor const& images) {
+  auto features = layers_->forward(images);
+  if (sees_batch_) {
+    constexpr double smallest_variance = 1e-8;  // whose root has a gradient
+    auto const deviation = (features.var(0, false) + smallest_variance).sqrt().mean();
+    features = torch::cat({features, deviation.expand({features.size(0), 1, features.size(2), features.size(3)})}, 1);
+  }
+  return decision_->forward(features);
+}
 
 torch::Tensor DiscriminatorImpl::loss_to_seem_real(torch::Tensor const& translation) {
   return (forward(translation) - 1.0).square().mean();

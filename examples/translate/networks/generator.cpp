@@ -102,13 +102,18 @@ void add_halving(nn::Sequential& layers, std::int64_t in, Style style) {
 }  // namespace
 
 GeneratorImpl::GeneratorImpl(std::int64_t in_channels, std::int64_t out_channels, std::int64_t width,
-                             std::int64_t residual_blocks, Style style)
+                             std::int64_t residual_blocks, std::int64_t noise_channels, Style style)
     : encoder_(register_module("encoder", nn::Sequential())),
       decoder_(register_module("decoder", nn::Sequential())),
       padding_(style == Style::digits ? 1 : 3),
+      noise_channels_(noise_channels),
       feature_channels_{in_channels} {
+  if (style == Style::gcgan) {
+    make_gcgan(in_channels + noise_channels, out_channels, width, residual_blocks);
+    return;
+  }
   auto const outer_size = 2 * padding_ + 1;
-  add_reflecting(encoder_, in_channels, width, outer_size);
+  add_reflecting(encoder_, in_channels + noise_channels, width, outer_size);
   add_norm_and_relu(encoder_, width, style);
   for (auto const channels : {width, 2 * width}) {
     feature_layers_.push_back(encoder_->size());
@@ -129,11 +134,48 @@ GeneratorImpl::GeneratorImpl(std::int64_t in_channels, std::int64_t out_channels
   initialize(*this, style);
 }
 
-Tensor GeneratorImpl::forward(Tensor const& images) { return decoder_->forward(encoder_->forward(images)); }
+void GeneratorImpl::make_gcgan(std::int64_t in_channels, std::int64_t out_channels, std::int64_t width,
+                               std::int64_t blocks) {
+  auto const add = [](nn::Sequential& layers, auto const& convolution, std::int64_t channels) {
+    layers->push_back(convolution);
+    layers->push_back(nn::BatchNorm2d(channels));
+    layers->push_back(nn::LeakyReLU(nn::LeakyReLUOptions().negative_slope(0.05)));
+  };
+  auto const halving = [](std::int64_t in, std::int64_t out) {
+    return nn::Conv2d(nn::Conv2dOptions(in, out, 4).stride(2).padding(1));
+  };
+  auto const doubling = [](std::int64_t in, std::int64_t out) {
+    return nn::ConvTranspose2d(nn::ConvTranspose2dOptions(in, out, 4).stride(2).padding(1));
+  };
+  add(encoder_, halving(in_channels, width), width);
+  add(encoder_, halving(width, 2 * width), 2 * width);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    add(encoder_, nn::Conv2d(nn::Conv2dOptions(2 * width, 2 * width, 3).padding(1)), 2 * width);
+  }
+  add(decoder_, doubling(2 * width, width), width);
+  decoder_->push_back(doubling(width, out_channels));
+  decoder_->push_back(nn::Tanh());
+}
+
+Tensor GeneratorImpl::with_noise(Tensor const& images) const {
+  if (noise_channels_ == 0) {
+    return images;
+  }
+  auto const height = images.size(2), width = images.size(3);
+  auto const coarse = torch::randn({images.size(0), noise_channels_, height / 16, width / 16}, images.options());
+  namespace functional = nn::functional;
+  auto const noise = functional::interpolate(coarse, functional::InterpolateFuncOptions()
+                                                       .size(std::vector<std::int64_t>{height, width})
+                                                       .mode(torch::kBilinear)
+                                                       .align_corners(false));
+  return torch::cat({images, noise}, 1);
+}
+
+Tensor GeneratorImpl::forward(Tensor const& images) { return decoder_->forward(encoder_->forward(with_noise(images))); }
 
 std::vector<Tensor> GeneratorImpl::features(Tensor const& images) {
   std::vector<Tensor> result{padded(images, padding_, torch::kReflect)};
-  auto features = images;
+  auto features = with_noise(images);
   for (std::size_t layer = 0; layer <= feature_layers_.back(); ++layer) {
     features = (encoder_->begin() + static_cast<std::ptrdiff_t>(layer))->forward(features);
     if (std::count(feature_layers_.begin(), feature_layers_.end(), layer) > 0) {
@@ -144,7 +186,7 @@ std::vector<Tensor> GeneratorImpl::features(Tensor const& images) {
 }
 
 void initialize(nn::Module& network, Style style) {
-  if (style == Style::digits) {
+  if (style == Style::digits || style == Style::gcgan) {
     return;
   }
   torch::NoGradGuard const no_gradient;

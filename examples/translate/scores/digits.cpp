@@ -108,7 +108,8 @@ DigitScore::DigitScore(Settings const& settings, Domains const& domains)
     : settings_(settings),
       domains_(domains),
       classifier_(find_classifier(settings, domains)),
-      classifier_accuracy_(accuracy(classifier_, domains.target.test)) {
+      classifier_accuracy_(accuracy(classifier_, domains.target.test)),
+      confusion_(torch::zeros({digit_count, digit_count}, torch::kInt64)) {
   std::cout << formatted("the classifier of %s is right on %.2f %% of %lld real test images",
                          domains.target.name.c_str(), classifier_accuracy_,
                          static_cast<long long>(domains.target.test.count()))
@@ -118,17 +119,26 @@ DigitScore::DigitScore(Settings const& settings, Domains const& domains)
 void DigitScore::add(std::int64_t first, torch::Tensor const& translations) {
   torch::NoGradGuard const no_gradient;
   auto const labels = domains_.source.test.labels.narrow(0, first, translations.size(0));
-  right_ += classifier_->forward(translations).argmax(1).eq(labels).sum().item<std::int64_t>();
-  count_ += translations.size(0);
+  auto const read = classifier_->forward(translations).argmax(1);
+  confusion_ +=
+    torch::bincount(labels * digit_count + read, {}, digit_count * digit_count).cpu().view({digit_count, digit_count});
 }
 
 std::vector<double> DigitScore::take() {
-  auto const percent = 100 * static_cast<double>(right_) / static_cast<double>(count_);
-  right_ = count_ = 0;
-  return {percent};
+  last_confusion_ = confusion_;
+  confusion_ = torch::zeros_like(confusion_);
+  return {100 * last_confusion_.trace().item<double>() / last_confusion_.sum().item<double>()};
 }
 
 Description DigitScore::facts() const { return {{"classifier-accuracy", formatted("%.2f", classifier_accuracy_)}}; }
+
+Description DigitScore::details() const {
+  std::string counts;
+  for (std::int64_t k = 0; k < digit_count * digit_count; ++k) {
+    counts += (k == 0 ? "" : " ") + std::to_string(last_confusion_.flatten()[k].item<std::int64_t>());
+  }
+  return {{"confusion", counts}};
+}
 
 Description DigitScore::final_scores(Change const& translate) {
   if (!settings_.training_score) {
@@ -140,7 +150,8 @@ Description DigitScore::final_scores(Change const& translate) {
   for (std::int64_t first = 0; first < source.count(); first += step) {
     translations.push_back(to_bytes(translate(to_values(source.pixels.slice(0, first, first + step)))));
   }
-  auto classifier = train_classifier({torch::cat(translations), source.labels, {}, {}}, settings_.classifier_epochs);
+  auto classifier =
+    train_classifier({torch::cat(translations), source.labels, {}, {}, {}}, settings_.classifier_epochs);
   return {{"training-score", formatted("%.2f", accuracy(classifier, domains_.target.test))}};
 }
 

@@ -40,6 +40,7 @@ public:
   void add(std::int64_t first, torch::Tensor const& translations) override;
   std::vector<double> take() override;
   Description facts() const override;
+  Description details() const override;
   Description final_scores(Change const& translate) override;
 
 private:
@@ -47,7 +48,7 @@ private:
   Domains const& domains_;
   DigitClassifier classifier_;
   double classifier_accuracy_;
-  std::int64_t right_ = 0, count_ = 0;
+  torch::Tensor confusion_, last_confusion_;  // [10, 10], of images of a digit (row) the number read as a digit
 };
 
 }  // namespace translate

@@ -43,6 +43,9 @@ public:
   /// What is known before the training, for result.txt.
   virtual Description facts() const { return {}; }
 
+  /// More of the last call of take(), for result.txt alone.
+  virtual Description details() const { return {}; }
+
   /// Scores that need more than the test images, once, at the end.
   virtual Description final_scores(Change const& /*translate*/) { return {}; }
 };

@@ -139,7 +139,8 @@ public:
   ///
   /// @param x, y, workspace, grad_loss, dloss_dy, mode  As above.
   /// @param weight  [images, channels, height, width] as passed to forward().
-  /// @throws std::invalid_argument as above.
+  /// @throws std::invalid_argument as above, and if forward() had no weights; the functions without weights throw if it
+  ///         had some.
   template <class X, class Y, class W, class G>
   void backward(ImageBatch<X> x, ImageBatch<Y> y, ImageBatch<W> weight, Workspace const& workspace, GradLoss grad_loss,
                 ImageBatch<G> dloss_dy, GradientMode mode = GradientMode::overwrite) const {
@@ -292,7 +293,7 @@ private:
       }
       solve_images(instructions_, plan_->view(), scratch, results);
     }
-    workspace.record_.set(plan_, x, with_gradient);
+    workspace.record_.set(plan_, x, with_gradient, weights != nullptr);
     double sum = 0;
     for (double const rsmi : results.rsmi) {
       sum += rsmi;
@@ -304,7 +305,7 @@ private:
   void differentiate_y(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
                        Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<G> const& dloss_dy,
                        GradientMode mode) const {
-    require_filled(x, workspace, grad_loss);
+    require_filled(x, weights, workspace, grad_loss);
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     differentiate(x, y, weights, workspace, grad_loss, dloss_dy, Side::y, mode);
   }
@@ -313,7 +314,7 @@ private:
   void differentiate_x(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
                        Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<G> const& dloss_dx,
                        GradientMode mode) const {
-    require_filled(x, workspace, grad_loss);
+    require_filled(x, weights, workspace, grad_loss);
     detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
     differentiate(y, x, weights, workspace, grad_loss, dloss_dx, Side::x, mode);
   }
@@ -322,7 +323,7 @@ private:
   void differentiate_xy(ImageBatch<X> const& x, ImageBatch<Y> const& y, WeightReader const* weights,
                         Workspace const& workspace, GradLoss const& grad_loss, ImageBatch<GX> const& dloss_dx,
                         ImageBatch<GY> const& dloss_dy, GradientMode mode) const {
-    require_filled(x, workspace, grad_loss);
+    require_filled(x, weights, workspace, grad_loss);
     detail::require_gradient(x, "x", dloss_dx, "dloss_dx");
     detail::require_gradient(y, "y", dloss_dy, "dloss_dy");
     detail::require_distinct(dloss_dx, dloss_dy);
@@ -342,10 +343,12 @@ private:
   }
 
   template <class X>
-  void require_filled(ImageBatch<X> const& x, Workspace const& workspace, GradLoss const& grad_loss) const {
+  void require_filled(ImageBatch<X> const& x, WeightReader const* weights, Workspace const& workspace,
+                      GradLoss const& grad_loss) const {
     workspace.record_.require_filled_by(plan_);
     workspace.record_.require_gradient();
     workspace.record_.require_same_batch(x);
+    workspace.record_.require_same_weights(weights != nullptr);
     grad_loss.require_count(x.images);
   }
 

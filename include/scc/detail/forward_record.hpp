@@ -30,7 +30,7 @@ public:
   /// @param has_gradient  Whether a backward pass may follow.
   /// @param has_weight    Whether the pixels of the batch had weights.
   template <class X>
-  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x, bool has_gradient, bool has_weight = false) {
+  void set(std::shared_ptr<void const> loss, ImageBatch<X> const& x, bool has_gradient, bool has_weight) {
     loss_ = std::move(loss);
     extents_ = extents(x);
     has_gradient_ = has_gradient;
