@@ -123,19 +123,20 @@ public:
     if (std::any_of(gradients.begin() + 1, gradients.end(), [](Tensor const& tensor) { return tensor.defined(); })) {
       throw std::logic_error("scc: second derivatives of rSMI are not implemented");
     }
-    // The images are the first axis of the derivatives, and all of those of a single image.
+    // A factor for each image, which is the first axis; [C, H, W] has a single one.
     auto const times_gradient = [&](Tensor const& derivative) {
       return (derivative.transpose(0, -1) * gradients[0]).transpose(0, -1);
     };
     auto const derivatives = context->get_saved_variables();
-    std::vector<Tensor> result(6);
-    if (gradients[0].defined() && context->needs_input_grad(0)) {
-      result[0] = times_gradient(derivatives.front());
-    }
-    if (gradients[0].defined() && context->needs_input_grad(1)) {
-      result[1] = times_gradient(derivatives.back());
-    }
-    return result;
+    bool const is_used = gradients[0].defined();
+    bool const needs_input = is_used && context->needs_input_grad(0);
+    bool const needs_translation = is_used && context->needs_input_grad(1);
+    return {needs_input ? times_gradient(derivatives.front()) : Tensor(),
+            needs_translation ? times_gradient(derivatives.back()) : Tensor(),
+            {},
+            {},
+            {},
+            {}};
   }
 };
 
