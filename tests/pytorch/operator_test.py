@@ -122,7 +122,7 @@ class Values(unittest.TestCase):
         exact, half = leaf(y), leaf(y.half())
         (2.0**16 * rsmi(x, exact).sum()).backward()
         (2.0**16 * rsmi(x.half(), half).sum()).backward()
-        self.assertLessEqual(relative_error(half.grad, exact.grad), 2e-3)
+        self.assertLessEqual(relative_error(half.grad, exact.grad), 5e-4)  # 8e-4 if rounded before it is scaled
 
     def test_an_empty_batch(self):
         x, y = pair(0, 3, 8, 8)
