@@ -9,8 +9,8 @@ build_packages=(cmake make g++ libeigen3-dev)
 test_packages=(catch2 python3)
 example_packages=(libstb-dev libcairo2-dev fonts-dejavu-core libcli11-dev)
 bench_packages=(libbenchmark-dev)
-# For bench/compare: what the library is compared with, and the plot.
-compare_packages=(python3-torch python3-matplotlib)
+# For bench/compare, what the library is compared with, and the plot; for the operator of PyTorch, what compiles it.
+compare_packages=(python3-torch python3-matplotlib python3-setuptools ninja-build)
 clang_packages=(clang clang-format clang-tidy)
 doc_packages=(doxygen codespell python3-venv)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.

@@ -10,17 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-for python in ${SCC_PYTHON:-python3 /usr/bin/python3} ''; do
-  if [[ -z $python ]]; then
-    echo "bench/compare/run.sh: ${SCC_PYTHON:-python3} has no PyTorch: install Debian's python3-torch and" \
-      "python3-matplotlib, or 'pip install torch monai kornia matplotlib' in a virtual environment; SCC_PYTHON" \
-      "names its Python" >&2
-    exit 77
-  fi
-  if "$python" -c 'import torch' 2> /dev/null; then
-    break
-  fi
-done
+source "$root/examples/find_pytorch.sh"
 
 library=${SCC_COMPARE_LIBRARY-}
 if [[ -z $library && " $* " != *' --help '* && " $* " != *' -h '* ]]; then

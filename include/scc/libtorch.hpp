@@ -165,27 +165,10 @@ public:
   torch::Tensor const& last_rsmi() const { return last_rsmi_; }
 
 private:
-  torch::Tensor estimate(torch::Tensor const& input, torch::Tensor const& translation,
-                         torch::Tensor const& given_weight, Reduction reduction) {
-    require_pair(input, translation);
-    torch::Tensor x = with_channels_of(translation, input).resolve_neg();
-    torch::Tensor y = with_channels_of(input, translation).resolve_neg();
-    torch::Tensor weight;
-    if (given_weight.defined()) {
-      require_weight(y, given_weight);
-      weight = with_shape_of(y, given_weight);
-    }
-    if (y.device().is_cpu() && x.scalar_type() != torch::kByte) {
-      auto const type = torch::promote_types(x.scalar_type(), y.scalar_type());
-      x = x.to(type);
-      y = y.to(type);
-    }
-    if (x.dim() == 5 && !collapsible_axis(x, y, weight)) {
-      x = x.contiguous();
-      y = y.contiguous();
-      weight = weight.defined() ? weight.contiguous() : weight;
-    }
-    auto const results = SccFunction::apply(x, y, Weight{weight}, losses_, reduction);
+  torch::Tensor estimate(torch::Tensor const& input, torch::Tensor const& translation, torch::Tensor const& weight,
+                         Reduction reduction) {
+    auto const batch = make_batch(input, translation, weight);
+    auto const results = SccFunction::apply(batch.x, batch.y, Weight{batch.weight}, losses_, reduction);
     last_rsmi_ = results[1];
     return results[0];
   }

@@ -145,6 +145,38 @@ inline std::optional<std::int64_t> collapsible_axis(at::Tensor const& a, at::Ten
   return std::nullopt;
 }
 
+/// Images, translations and weights as a Pass takes them.
+struct Batch {
+  at::Tensor x;       ///< The input
+  at::Tensor y;       ///< The translation, in the shape of the input
+  at::Tensor weight;  ///< As with_shape_of() makes it, or undefined
+};
+
+/// The batch of tensors that users pass: what they hold, where it is, unless its type or layout must change.
+///
+/// @param input, translation, weight  As SccLoss takes them.
+/// @throws std::invalid_argument as SccLoss does.
+inline Batch make_batch(at::Tensor const& input, at::Tensor const& translation, at::Tensor const& weight) {
+  require_pair(input, translation);
+  Batch batch{
+    with_channels_of(translation, input).resolve_neg(), with_channels_of(input, translation).resolve_neg(), {}};
+  if (weight.defined()) {
+    require_weight(batch.y, weight);
+    batch.weight = with_shape_of(batch.y, weight);
+  }
+  if (batch.y.device().is_cpu() && batch.x.scalar_type() != at::kByte) {
+    auto const type = at::promote_types(batch.x.scalar_type(), batch.y.scalar_type());
+    batch.x = batch.x.to(type);
+    batch.y = batch.y.to(type);
+  }
+  if (batch.x.dim() == 5 && !collapsible_axis(batch.x, batch.y, batch.weight)) {
+    batch.x = batch.x.contiguous();
+    batch.y = batch.y.contiguous();
+    batch.weight = batch.weight.defined() ? batch.weight.contiguous() : batch.weight;
+  }
+  return batch;
+}
+
 /// Views [N, C, H, W] of the memory of tensors of any of the shapes that the loss takes.
 ///
 /// The sample of an image is the set of its pixel pairs, so any split of the axes will do that is the same in all tensors.
