@@ -48,8 +48,9 @@ run --quick --images absent --out refused
 expect 'a folder of photographs must be there' test "$status" -ne 0
 
 # A copy beside golden values of which one is off in the seventh digit.
-mkdir -p copy/tests/data copy/bench
+mkdir -p copy/tests/data copy/bench copy/examples
 cp -r "$here" copy/bench/compare
+cp "$root/examples/find_pytorch.sh" copy/examples
 cp "$root"/tests/data/{g2_colour_map,g4_batch,r2_colour_map}.golden copy/tests/data
 awk '$1 == "rsmi" { $2 = sprintf("%.17g", $2 * 1.000001) } { print }' "$root/tests/data/g2_colour_map.golden" \
   > copy/tests/data/g2_colour_map.golden
