@@ -89,7 +89,7 @@ EXPERIMENTS = {
         (0, 50), (1, 2, 3), ("direction", "method"), DIGIT_SCORES, (4, 5), PAPER),
     "variety": Experiment(
         "variety.md", "--direction m-mm --quick", [((method, what), f"--method {method} {options}".strip())
-                                                   for method, what, options in VARIETY], (10, 50), (1,),
+                                                   for method, what, options in VARIETY], (10, 20, 50), (1,),
         ("method", "other options"), DIGIT_SCORES),
     "shift": Experiment(
         "shift.md", "--quick --direction m-mm --no-training-score",
