@@ -246,7 +246,8 @@ class Page:
             except ImportError as error:
                 print(f"bench/compare: no plot, as matplotlib cannot be imported ({error}); install python3-matplotlib")
             lines += ["Value and gradient: median time, peak memory.", "", *_series_table(series), ""]
-        lines += ["## How it was measured", "", *(textwrap.fill(f"- {note}", 120, subsequent_indent="  ") for note in self._notes)]
+        notes = (textwrap.fill(f"- {note}", 120, subsequent_indent="  ") for note in self._notes)
+        lines += ["## How it was measured", "", *notes]
         path = out / f"{name}.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path

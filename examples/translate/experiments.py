@@ -267,13 +267,13 @@ def page_with(name, experiment, records):
     return path, text, before + begin + "\n" + table_of(experiment, records) + "\n" + end + after
 
 
-def build_program():
+def build_program(device):
     script = ("source .ci/packages.sh; source examples/build_program.sh; "
               'packages=("${libtorch_packages[@]}"); '
               '[[ -z ${CMAKE_PREFIX_PATH:-} ]] || packages=("${libtorch_packages[@]/libtorch-dev/zlib1g-dev}"); '
               'require_packages "${build_packages[@]}" "${example_packages[@]}" "${packages[@]}"; '
               'build_program translate scc_translate "$@"')
-    cuda = "ON" if "cuda" in sys.argv else "OFF"
+    cuda = "ON" if device == "cuda" else "OFF"
     subprocess.run(["bash", "-euo", "pipefail", "-c", script, "-", f"-DSCC_BUILD_CUDA={cuda}"], cwd=ROOT, check=True)
     return ROOT / "build/translate/examples/translate/scc_translate"
 
@@ -301,7 +301,7 @@ def parse():
     if "--" in given:
         given, more = given[:given.index("--")], given[given.index("--") + 1:]
     arguments = parser.parse_args(given)
-    experiment = EXPERIMENTS[arguments.experiment]
+    experiment = dataclasses.replace(EXPERIMENTS[arguments.experiment])  # --write and --check need the whole one
     if arguments.full:
         experiment.options = experiment.options.replace("--quick", "").strip()
         experiment.seeds, experiment.more_seeds = (1, 2, 3, 4, 5), ()
@@ -310,10 +310,10 @@ def parse():
             experiment.rows = [row for row in experiment.rows if row[0][place] in values]
             if {row[0][place] for row in experiment.rows} != set(values):
                 parser.error(f"'{arguments.experiment}' has not all of: {' '.join(values)}")
-    experiment.weights = tuple(arguments.weights or experiment.weights)
     if arguments.seeds:
         experiment.seeds, experiment.more_seeds = tuple(dict.fromkeys(arguments.seeds)), ()
-    experiment.weights = tuple(float(w) if "." in str(w) else int(w) for w in experiment.weights)
+    if arguments.weights:
+        experiment.weights = tuple(float(weight) if "." in weight else int(weight) for weight in arguments.weights)
     experiment.options = " ".join([experiment.options, *more])
     arguments.records = arguments.records or arguments.out
     return experiment, arguments
@@ -340,7 +340,7 @@ def main():
     arguments.records.mkdir(parents=True, exist_ok=True)
     records = Records(arguments.records / f"{arguments.experiment}.csv")
     if not arguments.table:
-        arguments.program = (arguments.program or build_program()).resolve()
+        arguments.program = (arguments.program or build_program(arguments.device)).resolve()
         signal.signal(signal.SIGTERM, stop)
         try:
             run_experiment(experiment, arguments, records)
