@@ -23,6 +23,9 @@ trains() {
 }
 folders=(--direction a-b --size 32)
 trains gan
+cp -r gan unscored && rm unscored/result.txt
+ends 0 "${each[@]}" --out unscored --resume
+expect 'a run that was stopped before its scores: the same scores' same_result gan unscored
 trains cyclegan --method cyclegan --direction s-m
 trains gcgan-rot --method gcgan-rot --direction f-fm
 trains gcgan-vf --method gcgan-vf --direction mm-m

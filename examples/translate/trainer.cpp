@@ -262,6 +262,7 @@ private:
   }
 
   Evaluation evaluate(Images const& images) {
+    has_evaluated_ = true;
     double sum = 0;
     for_each_pass(images, [&](std::int64_t first, torch::Tensor const& source) {
       auto const translation = translator_->translate(source);
@@ -313,6 +314,9 @@ private:
   }
 
   void write_result() {
+    if (!has_evaluated_) {
+      evaluate(domains_.source.test);  // a finished run that is resumed: the score's details are not in the checkpoint
+    }
     auto const& last = state_.evaluations.back();
     Description result = description_;
     auto const add = [&](std::string const& name, std::string const& value) {
@@ -354,6 +358,7 @@ private:
   Description description_;
   std::unique_ptr<Translator> translator_;
   RunState state_;
+  bool has_evaluated_ = false;
   std::ofstream csv_file_;
 };
 
