@@ -59,6 +59,7 @@ class Experiment:
     columns: list  # (heading, digits after the point, value of a record)
     more_seeds: tuple = ()  # where the first column deviates by more than 5 over the seeds
     paper: dict = dataclasses.field(default_factory=dict)  # cells of a row -> as PAPER
+    matrices: tuple = ()  # cells of rows: which digits were read, with the first seed
 
 
 def field(name):
@@ -120,7 +121,7 @@ EXPERIMENTS = {
         (0, 50), (1, 2, 3), ("in the target domain", "method"),
         [("all read right", 1, field("test-score")), ("0 to 4 read right", 1, read_as(LOW, None)),
          ("5 to 9 read right", 1, read_as(HIGH, None)), ("5 to 9 read as 0 to 4", 1, read_as(HIGH, LOW)),
-         ("rSMI", 3, field("test-rsmi"))]),
+         ("rSMI", 3, field("test-rsmi"))], matrices=(("no 5 to 9", "gan"), ("no 5 to 9", "cyclegan"))),
     "maps": Experiment(
         "maps.md", "--direction a-b --networks digits --size 32 --batch 8 --width 16 --residual-blocks 3 "
         "--discriminator-width 16 --iterations 3000 --score maps --evaluate-every 500",
@@ -277,7 +278,24 @@ def table_of(experiment, records):
                 if experiment.paper and k < 2:
                     line.append(experiment.paper[cells][2 * (weight > 0) + k])
             lines.append("| " + " | ".join(line) + " |")
+    for cells, options in experiment.rows:
+        for weight in experiment.weights if cells in experiment.matrices else ():
+            good, _ = finished(records, runs_of(experiment, options, weight, experiment.seeds[:1]))
+            lines += matrix_of(", ".join([*cells, f"weight {weight}"]), good[0]) if good else []
     return "\n".join(lines) + "\n"
+
+
+def matrix_of(title, record):
+    """Markdown: what was read in translations of the digits from 5 on, in percent."""
+    counts = list(map(int, record["confusion"].split()))
+    lines = ["", f"{title}, seed {record['seed']}:", "",
+             "| digit | " + " | ".join(f"read as {k}" if k == 0 else str(k) for k in range(10)) + " |", "|---" * 11 + "|"]
+    for digit in HIGH:
+        row = counts[10 * digit:10 * digit + 10]
+        shares = [f"{100 * count / sum(row):.0f}" if count > 0 else "" for count in row]
+        shares[digit] = f"**{shares[digit] or 0}**"
+        lines.append(f"| {digit} | " + " | ".join(shares) + " |")
+    return lines
 
 
 def page_with(name, experiment, records):
