@@ -81,24 +81,19 @@ DIGIT_SCORES = [("as test set", 1, field("test-score")), ("as training set", 1, 
 LARGER = "--width 16 --discriminator-width 32 --iterations 3000"
 OF_GCGAN = "--networks gcgan-digits --width 16 --discriminator-width 32 --iterations 3000"
 NOISE, BATCH = "--noise-channels 4", "--discriminator-sees-batch 1"
-VARIETY = [
+VARIETY = [((method, what), f"--method {method} {options}") for method, what, options in (
     ("gan", "larger", LARGER), ("gan", "larger, noise", f"{LARGER} {NOISE}"), ("gan", "larger, sees batch", f"{LARGER} {BATCH}"),
     ("gan", "larger, noise, sees batch", f"{LARGER} {NOISE} {BATCH}"), ("gan", "GcGAN's networks", OF_GCGAN),
     ("gan", "GcGAN's networks, noise, sees batch", f"{OF_GCGAN} {NOISE} {BATCH}"),
-    ("cyclegan", "noise, sees batch", f"{NOISE} {BATCH}"),
-]
+    ("cyclegan", "noise, sees batch", f"{NOISE} {BATCH}"))]
+SHARES = [("all digits alike", "1 1 1 1 1 1 1 1 1 1"), ("a tenth of 5 to 9", "1 1 1 1 1 .1 .1 .1 .1 .1"),
+          ("no 5 to 9", "1 1 1 1 1 0 0 0 0 0")]
 
 
 def rows_of_methods(methods):
     return [((method,), f"--method {method}") for method in methods]
 
 
-def rows_of_variety(chosen=VARIETY):
-    return [((method, what), f"--method {method} {options}") for method, what, options in chosen]
-
-
-SHARES = [("all digits alike", "1 1 1 1 1 1 1 1 1 1"), ("a tenth of 5 to 9", "1 1 1 1 1 .1 .1 .1 .1 .1"),
-          ("no 5 to 9", "1 1 1 1 1 0 0 0 0 0")]
 EXPERIMENTS = {
     "digits": Experiment(
         "digits.md", "--quick --direction m-mm", rows_of_methods(METHODS), (0, 50), (1, 2, 3), ("method",), DIGIT_SCORES, (4, 5),
@@ -110,10 +105,10 @@ EXPERIMENTS = {
         "digits.md", "--quick --direction mm-m", rows_of_methods(METHODS[:2]), (0, 2, 5, 10, 20, 50), (1,), ("method",),
         DIGIT_SCORES),
     "variety": Experiment(
-        "variety.md", "--direction m-mm --quick", rows_of_variety(), (0, 10, 20, 50), (1,), ("method", "other options"),
+        "variety.md", "--direction m-mm --quick", VARIETY, (0, 10, 20, 50), (1,), ("method", "other options"),
         DIGIT_SCORES),
     "variety-seeds": Experiment(
-        "variety.md", "--direction m-mm --quick", rows_of_variety(VARIETY[3:4]), (0, 20), (1, 2, 3),
+        "variety.md", "--direction m-mm --quick", VARIETY[3:4], (0, 20), (1, 2, 3),
         ("method", "other options"), DIGIT_SCORES),
     "shift": Experiment(
         "shift.md", "--quick --direction m-mm --no-training-score",
