@@ -19,7 +19,7 @@ class MatFile {
 public:
   explicit MatFile(std::filesystem::path path) : path_(std::move(path)), file_(nullptr, &Mat_Close) {
     // The library would write its complaints to the standard error output.
-    Mat_LogInitFunc("scc_translate", [](int, char*) {});
+    Mat_LogInitFunc("scc_translate", [](int, auto*) {});
     if (!std::filesystem::is_regular_file(path_)) {
       reject("there is no such file");
     }
