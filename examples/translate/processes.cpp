@@ -19,6 +19,18 @@ namespace translate {
 
 #ifdef SCC_HAS_GLOO
 
+namespace {
+
+// A newer LibTorch asks for libuv, which Debian 13's was built without; an older one has no such option.
+template <class Options>
+auto leave_out_libuv(Options& options, int /*preferred*/) -> decltype(void(options.useLibUV)) {
+  options.useLibUV = false;
+}
+template <class Options>
+void leave_out_libuv(Options& /*options*/, long /*otherwise*/) {}
+
+}  // namespace
+
 class Processes::Group {
 public:
   explicit Group(Place const& place) : place_(place) {
@@ -28,6 +40,7 @@ public:
       options.isServer = place.rank == 0;
       options.numWorkers = static_cast<std::size_t>(place.size);
       options.timeout = std::chrono::minutes(2);
+      leave_out_libuv(options, 0);
       store_ = c10::make_intrusive<c10d::TCPStore>(place.address, options);
       // An evaluation by the first process, for which the others wait, may take hours; a process that ends is noticed at once.
       auto const settings = c10d::ProcessGroupGloo::Options::create(std::chrono::hours(24));
