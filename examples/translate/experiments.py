@@ -66,12 +66,18 @@ def field(name):
     return lambda record: float(record[name])
 
 
+def confusion_of(record):
+    """Ten rows, one for each digit, of how often each digit was read."""
+    counts = list(map(int, record["confusion"].split()))
+    return [counts[10 * digit:10 * digit + 10] for digit in range(10)]
+
+
 def read_as(true, read):
     """Of all translated test images of the digits `true`, how many percent are read as one of `read` (None: right)."""
     def share(record):
-        counts = list(map(int, record["confusion"].split()))
-        wanted = sum(counts[10 * row + k] for row in true for k in (read or [row]) if read is None or k != row)
-        return 100 * wanted / sum(sum(counts[10 * row:10 * row + 10]) for row in true)
+        rows = confusion_of(record)
+        wanted = sum(rows[digit][k] for digit in true for k in (read or [digit]) if read is None or k != digit)
+        return 100 * wanted / sum(sum(rows[digit]) for digit in true)
     return share
 
 
@@ -282,12 +288,11 @@ def table_of(experiment, records):
 
 def matrix_of(title, record):
     """Markdown: what was read in translations of the digits from 5 on, in percent."""
-    counts = list(map(int, record["confusion"].split()))
+    rows = confusion_of(record)
     lines = ["", f"{title}, seed {record['seed']}:", "",
              "| digit | " + " | ".join(f"read as {k}" if k == 0 else str(k) for k in range(10)) + " |", "|---" * 11 + "|"]
     for digit in HIGH:
-        row = counts[10 * digit:10 * digit + 10]
-        shares = [f"{100 * count / sum(row):.0f}" if count > 0 else "" for count in row]
+        shares = [f"{100 * count / sum(rows[digit]):.0f}" if count > 0 else "" for count in rows[digit]]
         shares[digit] = f"**{shares[digit] or 0}**"
         lines.append(f"| {digit} | " + " | ".join(shares) + " |")
     return lines
