@@ -57,7 +57,7 @@ class Experiment:
     seeds: tuple
     headings: tuple  # of the cells of a row
     columns: list  # (heading, digits after the point, value of a record)
-    more_seeds: tuple = ()  # where the first column deviates by more than 5 over the seeds
+    more_seeds: tuple = ()  # of a row whose first column deviates by more than 5 over the seeds
     paper: dict = dataclasses.field(default_factory=dict)  # cells of a row -> as PAPER
     matrices: tuple = ()  # cells of rows: which digits were read, with the first seed
 
@@ -173,15 +173,14 @@ def finished(records, runs):
     return [record for record in found if record["status"] == "finished"], len(found)
 
 
-def deviates(experiment, records, row_options, weight):
+def seeds_of(experiment, records, row_options):
+    """More seeds for all weights of a row if one of them deviates: rows with and without the constraint stay comparable."""
     value = experiment.columns[0][2]
-    values = [value(record) for record in finished(records, runs_of(experiment, row_options, weight, experiment.seeds))[0]]
-    return len(values) > 1 and statistics.stdev(values) > 5
-
-
-def seeds_of(experiment, records, row_options, weight):
-    more = experiment.more_seeds if deviates(experiment, records, row_options, weight) else ()
-    return experiment.seeds + more
+    for weight in experiment.weights:
+        good, _ = finished(records, runs_of(experiment, row_options, weight, experiment.seeds))
+        if len(good) > 1 and statistics.stdev(map(value, good)) > 5:
+            return experiment.seeds + experiment.more_seeds
+    return experiment.seeds
 
 
 class Runner:
@@ -251,7 +250,7 @@ def run_experiment(experiment, arguments, records):
         if done.returncode != 0:
             sys.exit(done.returncode)
     runner.run_all(first)
-    runner.run_all(run for cell in cells for run in runs_of(experiment, *cell, seeds_of(experiment, records, *cell)))
+    runner.run_all(run for cell in cells for run in runs_of(experiment, *cell, seeds_of(experiment, records, cell[0])))
 
 
 def spread(values, digits):
@@ -268,8 +267,9 @@ def table_of(experiment, records):
         headings += [heading, "paper"] if experiment.paper and k < 2 else [heading]
     lines = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
     for cells, options in experiment.rows:
+        seeds = seeds_of(experiment, records, options)
         for weight in experiment.weights:
-            good, count = finished(records, runs_of(experiment, options, weight, seeds_of(experiment, records, options, weight)))
+            good, count = finished(records, runs_of(experiment, options, weight, seeds))
             if count == 0:
                 continue
             failed = f", {count - len(good)} failed" if count > len(good) else ""
