@@ -7,7 +7,7 @@
 # What every build needs, and what the parts need beyond it.
 build_packages=(cmake make g++ libeigen3-dev)
 test_packages=(catch2 python3)
-example_packages=(libstb-dev libcairo2-dev fonts-dejavu-core libcli11-dev)
+example_packages=(libstb-dev libcairo2-dev zlib1g-dev fonts-dejavu-core libcli11-dev)
 bench_packages=(libbenchmark-dev)
 # For bench/compare, what the library is compared with, and the plot; for the operator of PyTorch, what compiles it.
 compare_packages=(python3-torch python3-matplotlib python3-setuptools ninja-build)
@@ -15,7 +15,7 @@ clang_packages=(clang clang-format clang-tidy)
 doc_packages=(doxygen codespell python3-venv)
 # For the adapter and its example; not every release of Debian and Ubuntu has LibTorch.
 # LibTorch multiplies matrices by the BLAS that is there: OpenBLAS trains CUT 7 times as fast as Debian's default.
-libtorch_packages=(libtorch-dev zlib1g-dev libmatio-dev libgloo-dev libopenblas0-pthread)
+libtorch_packages=(libtorch-dev libmatio-dev libgloo-dev libopenblas0-pthread)
 
 # as_root COMMAND...
 as_root() {

@@ -5,6 +5,7 @@
 # Makes the packages of Conan and of Debian, and builds tests/package/consumer with each. No other network than for Conan
 # itself. Root, or sudo, is needed to install and remove the Debian package.
 set -euo pipefail
+trap 'echo "packaging/check.sh: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -21,15 +22,15 @@ cpack -G DEB --config "$work/deb/CPackConfig.cmake" -B "$work" > /dev/null
 package=$(ls "$work"/*.deb)
 version=$(dpkg-deb --field "$package" Version)
 [[ $(dpkg-deb --field "$package" Architecture) == all ]]
-as_root dpkg --install "$package" > /dev/null
 trap 'as_root dpkg --remove libscc-dev > /dev/null' EXIT
+as_root dpkg --install "$package" > /dev/null
 cmake -S "$consumer" -B "$work/deb_consumer" -DSCC_WAY=find_package -DSCC_VERSION="$version" > /dev/null
 grep -q '^scc_DIR:PATH=/usr/share/cmake/scc$' "$work/deb_consumer/CMakeCache.txt"
 cmake --build "$work/deb_consumer" > /dev/null
 "$work/deb_consumer/consumer"
 trap - EXIT
 as_root dpkg --remove libscc-dev > /dev/null
-if [[ -e /usr/share/cmake/scc || -e /usr/include/scc ]]; then
+if [[ -e /usr/share/cmake/scc || -e /usr/include/scc || -e /usr/share/doc/scc ]]; then
   echo "packaging/check.sh: the Debian package leaves files behind" >&2
   exit 1
 fi
@@ -42,9 +43,9 @@ if [[ $("$conan" --version 2> /dev/null) != "Conan version 2.34.0" ]]; then
   build/tools/bin/pip install --quiet conan==2.34.0
 fi
 export CONAN_HOME=$work/conan
-"$conan" profile detect > /dev/null 2>&1
-printf '[platform_requires]\neigen/3.4.0\n' >> "$CONAN_HOME/profiles/default"
 log=$work/conan.log
+"$conan" profile detect > "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+printf '[platform_requires]\neigen/3.4.0\n' >> "$CONAN_HOME/profiles/default"
 if ! "$conan" create packaging/conan --no-remote -c "tools.cmake.cmake_layout:test_folder=$work/conan_test" > "$log" 2>&1; then
   tail -n 40 "$log" >&2
   exit 1

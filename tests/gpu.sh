@@ -286,7 +286,7 @@ print_page() {
   echo "|---|---|---|"
   printf '%s\n' "${verdicts[@]}"
   if [[ -s $logs/smoke.log ]]; then
-    printf '\n## Smoke test\n\n```\n'
+    printf '\n## Smoke test\n\n```text\n'
     cat "$logs/smoke.log"
     echo '```'
   fi
@@ -306,7 +306,7 @@ print_page() {
   if [[ -s $logs/benchmarks.log ]]; then
     printf '\n## Benchmarks\n\n'
     echo "Counters are explained in [bench/gpu/gpu_bench.cpp](../../bench/gpu/gpu_bench.cpp)."
-    printf '\n```\n'
+    printf '\n```text\n'
     grep -vE '^\*\*\*WARNING|^Running|Load Average' "$logs/benchmarks.log" || true
     echo '```'
   fi

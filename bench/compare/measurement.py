@@ -118,7 +118,7 @@ def peak_memory(method, shape, arguments):
     """Bytes of one call with gradient of a bound method, above what it holds before: of PyTorch's allocator on a GPU,
     and of a fresh process on the CPU."""
     if arguments.device == "cuda":
-        if method.key == "scc":
+        if method.key in ("scc", "scc_masked"):
             method.release()
         gc.collect()
         torch.cuda.reset_peak_memory_stats()

@@ -35,7 +35,7 @@ def judge(results, device):
         if scc:
             yield at[one] + "extra memory under 1 MB", page.memory_text(scc.peak), scc.peak < 1e6
         if published:
-            target = at[one] + "the published formulation takes hundreds"
+            target = at[one] + "the published formulation takes at least 100 MB"
             yield target, page.memory_text(published.peak), published.peak >= 1e8
     if scc and published:
         for what, own, other in (

@@ -3,8 +3,7 @@
 
 /// @file
 /// Draws pictures of the pages: those of docs/parameters.md, whose numbers it prints, and the four steps in
-/// docs/mathematics.md and the mask in docs/questions.md, from the built-in scene of scc_inspect; and the one of README.md,
-/// from two runs of examples/translate.
+/// docs/mathematics.md and the mask in docs/questions.md, from the built-in scene of scc_inspect.
 
 #include <cstddef>
 #include <filesystem>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// rSMI as an operator of PyTorch. example.py compiles it, docs/pytorch.md describes it:
+/// rSMI as an operator of PyTorch. scc.py compiles it, docs/pytorch.md describes it:
 ///
 ///     torch.ops.scc.rsmi(input, translation, weight=None, *, kernel="gaussian", ...) -> [N]
 ///

@@ -33,6 +33,7 @@ rejects 2 '--frobnicate' --data data --out o --frobnicate
 rejects 2 '--method' --data data --out o --method vae
 rejects 2 '--iterations' --data data --out o --iterations 0
 rejects 2 '--batch' --data data --out o --batch 1.5
+rejects 2 '--processes is at most 1024' --data data --out o --processes 1025
 rejects 2 '--scc' --data data --out o --scc nan
 rejects 2 'bandwidth' --data data --out o --bandwidth 0
 rejects 2 '--target-shares' --data data --out o --target-shares 1 1 1
@@ -122,19 +123,20 @@ mv made/testB/2.ppm made/testB/3.ppm; folders 'testA and testB must have the sam
 mv made/testB/3.ppm made/testB/2.ppm
 
 # experiments.py, with a program whose score is 80 and the seed, and 10 more with the constraint; that fails for seed 9, and
-# whose score for seed 2 is 40, so that seeds 4 and 5 are needed.
+# whose score for seed 2 is 40 without the constraint, so that seeds 4 and 5 are needed, for both weights.
 cat > stand_in.sh << 'PROGRAM'
 #!/usr/bin/env bash
 while (($# > 0)); do
   case $1 in
     --classifier-only) echo 'the classifier of mnist_m is right on 98.00 % of 10 real test images'; exit 0 ;;
-    --quick | --no-training-score) shift ;;
+    --quick) shift ;;
+    --no-training-score) option_training=''; shift ;;
     *) printf -v "option_${1//-/}" '%s' "$2"; shift 2 ;;
   esac
 done
 [ "$option_seed" != 9 ] || { echo 'out of luck' >&2; exit 1; }
-score=$((option_seed == 2 ? 40 : 80 + option_seed + (option_scc > 0 ? 10 : 0)))
-printf '%s\n' "test-score $score" "training-score 50" "test-rsmi 0.1" > "$option_out/result.txt"
+score=$((option_seed == 2 && option_scc == 0 ? 40 : 80 + option_seed + (option_scc > 0 ? 10 : 0)))
+printf '%s\n' "test-score $score" ${option_training-"training-score 50"} "test-rsmi 0.1" > "$option_out/result.txt"
 PROGRAM
 chmod +x stand_in.sh
 drive() {
@@ -149,11 +151,16 @@ expect 'experiments run again' drive --seeds 1 3
 expect 'nothing is repeated' test "$(grep -c '^finished' out.txt)" -eq 0
 expect 'other options are other runs' drive --seeds 1 3 -- --iterations 5
 expect 'all of them run' test "$(grep -c '^finished' out.txt)" -eq 4
+expect 'a score that is left out' drive --seeds 1 -- --no-training-score
+expect 'is a dash' grep -qF '| 81.0 | 54.6 ± 40.5 | - | 45.7 ± 31.2 |' out.txt
+expect 'another device, too' drive --seeds 1 3 --device cuda
+expect 'both run' test "$(grep -c '^finished.*--device cuda' out.txt)" -eq 4
 expect 'a run that fails is counted' drive --seeds 1 9
 expect 'in the table' grep -qF '| gan | 0 | 1, 1 failed | 81.0 |' out.txt
 expect 'and in the records, with the reason' grep -q 'failed: out of luck' driven/digits.csv
 expect 'experiments run with all seeds' drive
 expect 'more seeds where they differ' grep -qF '| gan | 0 | 5 |' out.txt
+expect 'and where the other weight has them' grep -qF '| gan | 50 | 5 | 93.0 ± 1.6 |' out.txt
 rm -r driven
 
 tiny=(--data made --train-images 200 --classifier classifiers --classifier-epochs 1 --batch 4 --width 4

@@ -116,6 +116,8 @@ void add_options(CLI::App& app, Settings& settings) {
     R"(Files in OUT: record.csv (losses, rSMI, accuracy), accuracy.svg (the two over the iterations), samples/*.png (inputs above
 their translations), checkpoint.pt, and at the end result.txt (all options and the scores).
 
+Defaults that are not shown depend on the networks and the method: examples/translate/README.md lists them.
+
 The number of threads is that of the environment variable OMP_NUM_THREADS.
 
 Exit status: 0 done, 1 something failed, 2 bad arguments, 3 stopped before the end (--stop-after, SIGINT or SIGTERM) after
@@ -140,7 +142,8 @@ a checkpoint was written.)");
              "a-b: folders trainA, trainB, testA, testB; mm-m, m-s, fm-f, b-a: back");
   auto const* const networks =
     add_choice(app, "--networks", settings.networks, names_of(networks_entries()),
-               "digits, gcgan-digits, resnet or ugatit; not every method runs with all (digits; resnet for folders)");
+               "digits, gcgan-digits, resnet or ugatit; not every method runs with all (digits; resnet for folders)")
+      ->default_str("");
   add_choice(app, "--score", settings.score, scores,
              "of folders with pairs in testA and testB: maps (acc5, acc10, RMSE) or parsing (Cityscapes' palette)");
   app
@@ -156,13 +159,19 @@ a checkpoint was written.)");
   for_each_number(settings, [&app](std::string const& name, auto& field, int least, std::string const& help) {
     add_number(app, name, field, least, help);
   });
+  for (auto const* const name :
+       {"--size", "--batch", "--width", "--discriminator-width", "--residual-blocks", "--rate", "--discriminator-rate",
+        "--identity-weight", "--nce-weight", "--weight-decay", "--pool"}) {
+    app.get_option(name)->default_str("");  // set_defaults() has them
+  }
   app
     .add_option(
       "--target-shares", settings.target_shares,
       "of each digit, 0 to 9: the part of its training images that the target domain keeps, from 0 to 1 (all 1)")
     ->expected(10)
     ->check(CLI::Range(0.0, 1.0))
-    ->type_name("N ...");
+    ->type_name("N ...")
+    ->default_str("");
   app.add_option("--device", settings.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->type_name("NAME");
   add_number(app, "--checkpoint-every", settings.checkpoint_every, 1, "iterations between checkpoints");
   add_number(app, "--stop-after", settings.stop_after, 0, "stop after this iteration as if interrupted; 0 is never");

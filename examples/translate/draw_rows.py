@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""Draws translations of the same test images by several runs of scc_translate, a row for each; needs Pillow.
+"""Draws translations of the same test images by several runs of scc_translate, a row for each; needs Pillow and the font DejaVu.
 
     python3 draw_rows.py digits.png MNIST=RUN/samples/0001000.png:0 GAN=RUN/samples/0001000.png:1
     python3 draw_rows.py maps.png photo=maps/testA map=maps/testB GAN=RUN/translations --names 05_01.png 05_02.png
@@ -12,6 +12,7 @@ samples. A | in LABEL begins a second line.
 
 import argparse
 import pathlib
+import sys
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -23,6 +24,8 @@ def images_of(place, names):
         return [Image.open(pathlib.Path(place) / name).convert("RGB") for name in names]
     file, row = place.rsplit(":", 1)
     grid = Image.open(file).convert("RGB")
+    if grid.width % COLUMNS or grid.height % (grid.width // COLUMNS):
+        sys.exit(f"{file} is not a grid of {COLUMNS} square images in a row: name a folder, and --names")
     side = grid.width // COLUMNS
     return [grid.crop((k * side, int(row) * side, (k + 1) * side, (int(row) + 1) * side)) for k in range(COLUMNS)]
 
@@ -34,6 +37,9 @@ def main():
     parser.add_argument("--names", nargs="+", help="of the images in the folders")
     arguments = parser.parse_args()
     rows = [row.split("=", 1) for row in arguments.rows]
+    for label, *places in rows:
+        if not places or not arguments.names and ":" not in places[0]:
+            parser.error(f"'{label}' is not followed by =FOLDER (with --names) or =FILE:ROW")
     columns = len(arguments.names or range(COLUMNS))
     picture = Image.new("RGB", (LABELS + columns * CELL, len(rows) * (CELL + GAP) - GAP), "white")
     draw = ImageDraw.Draw(picture)

@@ -4,21 +4,22 @@
 
 """Runs experiments with scc_translate, keeps a record of each run, and writes tables of the records.
 
-A run whose record is there is not repeated; one that was stopped goes on. Records and tables of the pages in docs/results
-are made with --records docs/results. Each run has one thread, so that several runs are the better use of several cores.
+A run whose record is there is not repeated; one that was stopped goes on. --records docs/results keeps the records there;
+--write then writes the tables into the pages. Each run has one thread: several runs are the better use of several cores.
 """
 
 import argparse
 import csv
 import dataclasses
+import fcntl
 import os
 import pathlib
 import re
+import shlex
 import signal
 import statistics
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ class Experiment:
 
 
 def field(name):
-    return lambda record: float(record[name])
+    return lambda record: float(record[name]) if record.get(name) else None  # --no-training-score leaves one out
 
 
 def confusion_of(record):
@@ -146,15 +147,19 @@ class Records:
 
     def __init__(self, path):
         self._path = path
-        self._lock = threading.Lock()
-        self.of_run = {}
-        if path.exists():
-            with open(path, newline="") as file:
-                self.of_run = {row["arguments"]: row for row in csv.DictReader(file)}
+        self.of_run = self._read()
+
+    def _read(self):
+        if not self._path.exists():
+            return {}
+        with open(self._path, newline="") as file:
+            return {row["arguments"]: row for row in csv.DictReader(file)}
 
     def add(self, record):
-        with self._lock:
-            self.of_run[record["arguments"]] = record
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # other threads and processes add records of their runs
+            self.of_run = {**self._read(), record["arguments"]: record}
             names = list(dict.fromkeys(name for each in self.of_run.values() for name in each))
             part = self._path.with_suffix(".part")
             with open(part, "w", newline="") as file:
@@ -162,6 +167,8 @@ class Records:
                 writer.writeheader()
                 writer.writerows(self.of_run[key] for key in sorted(self.of_run))
             part.replace(self._path)
+        finally:
+            os.close(folder)
 
 
 def runs_of(experiment, row_options, weight, seeds):
@@ -194,7 +201,7 @@ class Runner:
 
     def command(self, options, out):
         return [self._arguments.program, "--data", self._arguments.data, "--classifier", self._arguments.out / "classifiers",
-                "--device", self._arguments.device, *options.split(), "--out", out]
+                *shlex.split(options), "--out", out]
 
     def run(self, run):
         if self._stops or run.arguments in self._records.of_run:
@@ -231,7 +238,7 @@ class Runner:
             try:
                 for future in futures:
                     future.result()
-            except KeyboardInterrupt:
+            except BaseException:
                 self._stops = True
                 for process in list(self._processes):
                     process.send_signal(signal.SIGTERM)
@@ -275,7 +282,7 @@ def table_of(experiment, records):
             failed = f", {count - len(good)} failed" if count > len(good) else ""
             line = [*cells, str(weight), f"{len(good)}{failed}"]
             for k, (_, digits, value) in enumerate(experiment.columns):
-                line.append(spread([value(record) for record in good], digits))
+                line.append(spread([number for number in map(value, good) if number is not None], digits))
                 if experiment.paper and k < 2:
                     line.append(experiment.paper[cells][2 * (weight > 0) + k])
             lines.append("| " + " | ".join(line) + " |")
@@ -311,12 +318,17 @@ def page_with(name, experiment, records):
 def build_program(device):
     script = ("source .ci/packages.sh; source examples/build_program.sh; "
               'packages=("${libtorch_packages[@]}"); '
-              '[[ -z ${CMAKE_PREFIX_PATH:-} ]] || packages=("${libtorch_packages[@]/libtorch-dev/zlib1g-dev}"); '
+              '[[ -z ${CMAKE_PREFIX_PATH:-} ]] || packages=("${packages[@]:1}"); '
               'require_packages "${build_packages[@]}" "${example_packages[@]}" "${packages[@]}"; '
               'build_program translate scc_translate "$@"')
     cuda = "ON" if device == "cuda" else "OFF"
     subprocess.run(["bash", "-euo", "pipefail", "-c", script, "-", f"-DSCC_BUILD_CUDA={cuda}"], cwd=ROOT, check=True)
     return ROOT / "build/translate/examples/translate/scc_translate"
+
+
+def weight_of(text):
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def parse():
@@ -326,13 +338,13 @@ def parse():
     parser.add_argument("experiment", nargs="?", choices=EXPERIMENTS, help="which one (digits)", default="digits")
     parser.add_argument("--methods", nargs="+", help="only these")
     parser.add_argument("--seeds", nargs="+", type=int)
-    parser.add_argument("--weights", nargs="+", help="of the constraint; 0 is without")
+    parser.add_argument("--weights", nargs="+", type=weight_of, help="of the constraint; 0 is without")
     parser.add_argument("--full", action="store_true", help="sizes for a GPU in place of --quick, and 5 seeds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time (the number of cores)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data", help="folder of the data")
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data", help="folder of the data (shared/data beside the checkout)")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/translate/runs", help="folder of the runs")
-    parser.add_argument("--records", type=pathlib.Path, help="folder of the records, NAME.csv (that of the runs)")
+    parser.add_argument("--records", type=pathlib.Path, help="folder of the records, PAGE.csv (that of the runs)")
     parser.add_argument("--program", type=pathlib.Path, help="an scc_translate that is built already")
     parser.add_argument("--table", action="store_true", help="run nothing: print the table of the records")
     parser.add_argument("--write", action="store_true", help="run nothing: write the tables of all pages in docs/results")
@@ -353,8 +365,10 @@ def parse():
     if arguments.seeds:
         experiment.seeds, experiment.more_seeds = tuple(dict.fromkeys(arguments.seeds)), ()
     if arguments.weights:
-        experiment.weights = tuple(float(weight) if "." in weight else int(weight) for weight in arguments.weights)
-    experiment.options = " ".join([experiment.options, *more])
+        experiment.weights = tuple(arguments.weights)
+    if arguments.device != "cpu":
+        more = ["--device", arguments.device, *more]
+    experiment.options = f"{experiment.options} {shlex.join(more)}".strip()
     arguments.records = arguments.records or arguments.out
     return experiment, arguments
 
@@ -369,12 +383,11 @@ def main():
         stale = []
         for name, each in EXPERIMENTS.items():
             records = (RESULTS / each.page).with_suffix(".csv")
-            if records.exists():
-                path, text, wanted = page_with(name, each, Records(records))
-                if arguments.write:
-                    path.write_text(wanted)
-                elif text != wanted:
-                    stale.append(f"{path.relative_to(ROOT)} differs from {records.name}: experiments.py --write mends it")
+            path, text, wanted = page_with(name, each, Records(records))
+            if arguments.write:
+                path.write_text(wanted)
+            elif text != wanted:
+                stale.append(f"{path.relative_to(ROOT)} differs from {records.name}: experiments.py --write mends it")
         sys.exit("\n".join(stale) or None)
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.records.mkdir(parents=True, exist_ok=True)

@@ -113,6 +113,9 @@ std::uint16_t free_port() {
 }
 
 int run_processes(int count, char** arguments) {
+  if (count > most_processes) {
+    throw std::invalid_argument("--processes is at most " + std::to_string(most_processes));
+  }
   auto const port = free_port();
   for (int rank = 0; rank < count; ++rank) {
     pid_t const child = fork();

@@ -21,23 +21,28 @@ SIZE = 64
 BLOCK_COLUMNS, BLOCK_ROWS = 8, 7
 
 
+def small(tile):
+    return list(tile.resize((16, 16), Image.BOX).getdata())
+
+
 def is_land(tile):
     """The sea is blue in the map."""
-    values = tile.resize((16, 16), Image.BOX).tobytes()
-    return sum(red + 8 > blue for red, blue in zip(values[0::3], values[2::3])) >= 128
+    return sum(red + 8 > blue for red, _, blue in small(tile)) >= 128
 
 
 def is_white(photo):
     """Ice hides the land."""
-    values = photo.resize((16, 16), Image.BOX).tobytes()
-    return sum(blue > 160 for blue in values[2::3]) >= 64
+    return sum(blue > 160 for _, _, blue in small(photo)) >= 64
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     source, out = map(pathlib.Path, sys.argv[1:])
     photograph = Image.open(source / "bmng.jpg").convert("RGB")
     relief = Image.open(source / "etopo1.jpg").convert("RGB")
-    assert photograph.size == relief.size
+    if photograph.size != relief.size:
+        sys.exit(f"bmng.jpg is of {photograph.size} pixels, etopo1.jpg of {relief.size}")
     counts = {}
     for row in range(photograph.height * 150 // 180 // SIZE):
         for column in range(photograph.width // SIZE):

@@ -49,6 +49,7 @@ class SccConan(ConanFile):
 
     def package(self):
         CMake(self).install()
+        copy(self, "LICENSE", src=self.source_folder, dst=os.path.join(self.package_folder, "licenses"))
 
     def package_id(self):
         self.info.clear()
