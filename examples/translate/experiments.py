@@ -109,7 +109,7 @@ EXPERIMENTS = {
         "digits.md", "--quick --direction mm-m", rows_of_methods(METHODS), (0, 5), (1, 2, 3), ("method",), DIGIT_SCORES, (4, 5),
         PAPER["mm-m"]),
     "weights-back": Experiment(
-        "digits.md", "--quick --direction mm-m", rows_of_methods(METHODS[:2]), (0, 2, 5, 10, 20, 50), (1,), ("method",),
+        "digits.md", "--quick --direction mm-m", rows_of_methods(METHODS[:3]), (0, 2, 5, 10, 20, 50), (1,), ("method",),
         DIGIT_SCORES),
     "variety": Experiment(
         "variety.md", "--direction m-mm --quick", VARIETY, (0, 10, 20, 50), (1,), ("method", "other options"),
