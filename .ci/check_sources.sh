@@ -30,7 +30,10 @@ if ((${#code[@]} == 0)); then
   complain "no source file was found"
 fi
 # Other versions format otherwise.
-formatter=$(command -v clang-format-14 || command -v clang-format)
+formatter=$(command -v clang-format-14 || command -v clang-format) || {
+  echo "There is no clang-format" >&2
+  exit 1
+}
 if [[ $("$formatter" --version) == *" 14."* ]]; then
   "$formatter" --dry-run -Werror "${code[@]}" || complain "clang-format would change the files above"
 else

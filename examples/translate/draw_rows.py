@@ -27,6 +27,8 @@ def images_of(place, names):
     if grid.width % COLUMNS or grid.height % (grid.width // COLUMNS):
         sys.exit(f"{file} is not a grid of {COLUMNS} square images in a row: name a folder, and --names")
     side = grid.width // COLUMNS
+    if not row.isdigit() or int(row) >= grid.height // side:
+        sys.exit(f"{file} has rows from 0 to {grid.height // side - 1}, not '{row}'")
     return [grid.crop((k * side, int(row) * side, (k + 1) * side, (int(row) + 1) * side)) for k in range(COLUMNS)]
 
 
@@ -38,7 +40,7 @@ def main():
     arguments = parser.parse_args()
     rows = [row.split("=", 1) for row in arguments.rows]
     for label, *places in rows:
-        if not places or not arguments.names and ":" not in places[0]:
+        if not places or bool(arguments.names) != pathlib.Path(places[0]).is_dir():
             parser.error(f"'{label}' is not followed by =FOLDER (with --names) or =FILE:ROW")
     columns = len(arguments.names or range(COLUMNS))
     picture = Image.new("RGB", (LABELS + columns * CELL, len(rows) * (CELL + GAP) - GAP), "white")

@@ -9,6 +9,7 @@ A run whose record is there is not repeated; one that was stopped goes on. --rec
 """
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import fcntl
@@ -142,24 +143,39 @@ class Run:
         return re.sub(r"[^\w.-]+", "_", self.arguments.replace("--", ""))
 
 
+@contextlib.contextmanager
+def lock_of(folder, waits):
+    """Of other threads and processes: whether this one has it until the end of the block."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = True
+    except BlockingIOError:
+        is_ours = False
+    try:
+        yield is_ours
+    finally:
+        os.close(file)
+
+
 class Records:
     """A file of CSV with a line for each run: its arguments, status, commit, options and scores."""
 
     def __init__(self, path):
         self._path = path
-        self.of_run = self._read()
+        self.read()
 
-    def _read(self):
-        if not self._path.exists():
-            return {}
-        with open(self._path, newline="") as file:
-            return {row["arguments"]: row for row in csv.DictReader(file)}
+    def read(self):
+        rows = []
+        if self._path.exists():
+            with open(self._path, newline="") as file:
+                rows = list(csv.DictReader(file))
+        self.of_run = {row["arguments"]: row for row in rows}  # at once: other threads look into it
 
     def add(self, record):
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # other threads and processes add records of their runs
-            self.of_run = {**self._read(), record["arguments"]: record}
+        with lock_of(self._path.parent, waits=True):
+            self.read()
+            self.of_run[record["arguments"]] = record
             names = list(dict.fromkeys(name for each in self.of_run.values() for name in each))
             part = self._path.with_suffix(".part")
             with open(part, "w", newline="") as file:
@@ -167,8 +183,6 @@ class Records:
                 writer.writeheader()
                 writer.writerows(self.of_run[key] for key in sorted(self.of_run))
             part.replace(self._path)
-        finally:
-            os.close(folder)
 
 
 def runs_of(experiment, row_options, weight, seeds):
@@ -180,12 +194,17 @@ def finished(records, runs):
     return [record for record in found if record["status"] == "finished"], len(found)
 
 
+def numbers_of(value, good):
+    return [number for number in map(value, good) if number is not None]
+
+
 def seeds_of(experiment, records, row_options):
     """More seeds for all weights of a row if one of them deviates: rows with and without the constraint stay comparable."""
     value = experiment.columns[0][2]
     for weight in experiment.weights:
         good, _ = finished(records, runs_of(experiment, row_options, weight, experiment.seeds))
-        if len(good) > 1 and statistics.stdev(map(value, good)) > 5:
+        numbers = numbers_of(value, good)
+        if len(numbers) > 1 and statistics.stdev(numbers) > 5:
             return experiment.seeds + experiment.more_seeds
     return experiment.seeds
 
@@ -204,10 +223,14 @@ class Runner:
                 *shlex.split(options), "--out", out]
 
     def run(self, run):
-        if self._stops or run.arguments in self._records.of_run:
-            return
         folder = self._arguments.out / run.folder
         folder.mkdir(parents=True, exist_ok=True)
+        with lock_of(folder, waits=False) as is_ours:
+            self._records.read()
+            if is_ours and not self._stops and run.arguments not in self._records.of_run:
+                self._run_in(folder, run)
+
+    def _run_in(self, folder, run):
         # glibc returns large blocks to the system at each free, which takes a sixth of the time.
         keep_memory = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
         resume = ["--resume"] if (folder / "checkpoint.pt").exists() else []
@@ -282,7 +305,7 @@ def table_of(experiment, records):
             failed = f", {count - len(good)} failed" if count > len(good) else ""
             line = [*cells, str(weight), f"{len(good)}{failed}"]
             for k, (_, digits, value) in enumerate(experiment.columns):
-                line.append(spread([number for number in map(value, good) if number is not None], digits))
+                line.append(spread(numbers_of(value, good), digits))
                 if experiment.paper and k < 2:
                     line.append(experiment.paper[cells][2 * (weight > 0) + k])
             lines.append("| " + " | ".join(line) + " |")
@@ -342,7 +365,8 @@ def parse():
     parser.add_argument("--full", action="store_true", help="sizes for a GPU in place of --quick, and 5 seeds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time (the number of cores)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data", help="folder of the data (shared/data beside the checkout)")
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data",
+                        help="folder of the data (shared/data beside the checkout)")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/translate/runs", help="folder of the runs")
     parser.add_argument("--records", type=pathlib.Path, help="folder of the records, PAGE.csv (that of the runs)")
     parser.add_argument("--program", type=pathlib.Path, help="an scc_translate that is built already")
@@ -365,7 +389,7 @@ def parse():
     if arguments.seeds:
         experiment.seeds, experiment.more_seeds = tuple(dict.fromkeys(arguments.seeds)), ()
     if arguments.weights:
-        experiment.weights = tuple(arguments.weights)
+        experiment.weights = tuple(dict.fromkeys(arguments.weights))
     if arguments.device != "cpu":
         more = ["--device", arguments.device, *more]
     experiment.options = f"{experiment.options} {shlex.join(more)}".strip()

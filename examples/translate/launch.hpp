@@ -36,7 +36,7 @@ std::uint16_t free_port();
 /// the others have 20 seconds to find out by themselves. SIGINT and SIGTERM are passed on.
 ///
 /// @return the exit status: that of all, or 1 if they differ.
-/// @throws std::runtime_error if they cannot be started.
+/// @throws std::invalid_argument if they are more than 1024; std::runtime_error if they cannot be started.
 int run_processes(int count, char** arguments);
 
 }  // namespace translate
