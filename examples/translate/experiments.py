@@ -166,6 +166,10 @@ class Records:
         self.read()
 
     def read(self):
+        with lock_of(self._path.parent, waits=True):
+            self._read()
+
+    def _read(self):
         rows = []
         if self._path.exists():
             with open(self._path, newline="") as file:
@@ -174,7 +178,7 @@ class Records:
 
     def add(self, record):
         with lock_of(self._path.parent, waits=True):
-            self.read()
+            self._read()
             self.of_run[record["arguments"]] = record
             names = list(dict.fromkeys(name for each in self.of_run.values() for name in each))
             part = self._path.with_suffix(".part")
