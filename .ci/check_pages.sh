@@ -20,7 +20,8 @@ list '*.md' | xargs -d '\n' "$lychee" --offline --include-fragments --no-progres
 # Words that are right: "statics", objects of static storage; "nce", noise contrastive estimation.
 list ':!tests/data' | xargs -d '\n' codespell --ignore-words-list=statics,nce
 
-# Lines of at most 120 characters, but for tables, the targets of links and what programs printed; pages of at most 200 lines, README.md 100.
+# Lines of at most 120 characters, but for tables, the targets of links and what programs printed; pages of at most 200
+# lines, README.md 100.
 too_long=0
 for page in $(list '*.md'); do
   if sed -E '/^```text$/,/^```$/ s/.*//; s/\]\([^)]*\)/]()/g' "$page" | LC_ALL=C.UTF-8 grep -nE '^[^|].{120}'; then

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-# Makes the packages of Conan and of Debian, and builds tests/package/consumer with each. It installs
-# Debian packages that are missing, and Conan. Root, or sudo, is needed to install and remove the Debian package.
+# Makes the packages of Conan and of Debian, and builds tests/package/consumer with each. It installs Debian
+# packages that are missing, and Conan. Root, or sudo, is needed to install and remove the Debian package.
 set -eEuo pipefail
 trap 'echo "packaging/check.sh: line ${BASH_LINENO[0]:-$LINENO} failed: $BASH_COMMAND" >&2' ERR
 

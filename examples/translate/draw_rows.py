@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: The scc authors
 # SPDX-License-Identifier: MIT
 
-"""Draws translations of the same test images by several runs of scc_translate, a row for each; needs Pillow and the font DejaVu.
+"""Draws translations of the same test images by several runs of scc_translate, a row for each. It needs Pillow and
+the font DejaVu.
 
     python3 draw_rows.py digits.png MNIST=RUN/samples/0001000.png:0 GAN=RUN/samples/0001000.png:1
     python3 draw_rows.py maps.png photo=maps/testA map=maps/testB GAN=RUN/translations --names 05_01.png 05_02.png
