@@ -227,11 +227,13 @@ class Runner:
                 *shlex.split(options), "--out", out]
 
     def run(self, run):
+        if self._stops or run.arguments in self._records.of_run:
+            return
         folder = self._arguments.out / run.folder
         folder.mkdir(parents=True, exist_ok=True)
         with lock_of(folder, waits=False) as is_ours:
-            self._records.read()
-            if is_ours and not self._stops and run.arguments not in self._records.of_run:
+            self._records.read()  # another process may have finished it
+            if is_ours and run.arguments not in self._records.of_run:
                 self._run_in(folder, run)
 
     def _run_in(self, folder, run):

@@ -23,7 +23,7 @@ BLOCK_COLUMNS, BLOCK_ROWS = 8, 7
 
 def small(tile):
     values = tile.resize((16, 16), Image.BOX).tobytes()
-    return list(zip(values[0::3], values[1::3], values[2::3]))
+    return zip(values[0::3], values[1::3], values[2::3])
 
 
 def is_land(tile):
